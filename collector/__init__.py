@@ -1,0 +1,1 @@
+"""What is run, measured, derived, stored, compared, imported and exported; and the command line."""

@@ -1,0 +1,113 @@
+"""What every command shares: options, the JSON envelope, and errors turned into messages and exit codes."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from collector.errors import PhibenchError
+from runners.errors import FailureKind, RunnerError
+from runners.wire import to_wire
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED = 0, 1, 2, 3
+_EXIT_BY_SIGNAL = 130
+_USAGE_KINDS = {FailureKind.UNSUPPORTED}
+WINDOWS = (
+    "phibench does not run on native Windows: it needs processes and memory readings that Windows has not.",
+    "use the Linux inside Windows:  wsl --install -d Debian",
+)
+
+
+def db_option(command: F) -> F:
+    """``--db``: a path or a database URL; default PHIBENCH_DB, then the results folder."""
+    text = "Database: a path or URL.  [default: PHIBENCH_DB, or results/phibench.db]"
+    return click.option("--db", "db", metavar="PATH|URL", default=None, callback=_default_db, help=text)(command)
+
+
+def json_option(command: F) -> F:
+    """``--json``: one envelope on standard output instead of tables."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def quiet_option(command: F) -> F:
+    """``--quiet``: results only."""
+    return click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Print the result only.")(command)
+
+
+def echo_json(schema: str, data: Any, warnings: Sequence[str] = ()) -> None:
+    """The one envelope: {"schema": "phibench.<name>/1", "data": ..., "warnings": [...]}; unknown values are null."""
+    envelope = {"schema": f"phibench.{schema}/1", "data": _with_nulls(data), "warnings": list(warnings)}
+    click.echo(json.dumps(envelope, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def warn(message: str) -> None:
+    """A warning on standard error; it never mixes with results."""
+    click.echo(f"note: {message}", err=True)
+
+
+def run_guarded(command: click.Command) -> int:
+    """Run a click command; no traceback reaches a person for a foreseeable fault."""
+    if sys.platform == "win32":
+        return _complain(*WINDOWS, EXIT_FAILED)
+    try:
+        result = command.main(standalone_mode=False)
+        return result if isinstance(result, int) else EXIT_DONE
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except PhibenchError as exc:
+        return _complain(exc.message, exc.remedy, exc.exit_code)
+    except RunnerError as exc:
+        return _complain(exc.message, exc.remedy, EXIT_FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("stopped by hand", "", _EXIT_BY_SIGNAL)
+    except BrokenPipeError:  # the reader of our output has had enough, as `head` does
+        _discard_stdout()
+        return EXIT_DONE
+    except OSError as exc:
+        return _complain(f"{exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}", "", EXIT_FAILED)
+
+
+def leave(code: int) -> NoReturn:
+    """End the command with an exit code."""
+    raise click.exceptions.Exit(code)
+
+
+def _complain(message: str, remedy: str, code: int) -> int:
+    click.echo(f"Error: {message}", err=True)
+    for line in remedy.splitlines():
+        click.echo(f"  Try: {line}", err=True)
+    return code
+
+
+def _default_db(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
+    from collector.paths import default_database
+
+    return value or default_database()
+
+
+def _with_nulls(data: Any) -> Any:
+    """Like to_wire, but an unknown field is null rather than left out: programs want every key."""
+    import dataclasses
+
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        return {f.name: _with_nulls(getattr(data, f.name)) for f in dataclasses.fields(data)}
+    if isinstance(data, dict):
+        return {str(key): _with_nulls(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_nulls(item) for item in data]
+    return to_wire(data)
+
+
+def _discard_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,239 @@
+"""
+From what a person asked for to a plan that can run here.
+
+Everything that can be refused before anything is loaded is refused here: unknown names and options, a model that the
+engine cannot run, a prompt longer than the context, a model that does not fit.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from collector import catalog, models, physics
+from collector.errors import ModelNotFound, UsageError
+from collector.suite import Arm, ArmSpec, Plan, Suite
+from runners import device, registry
+from runners.contract import Engine, ModelRef, Option, Scalar, Workload
+from runners.errors import FailureKind, ModelError, RunnerError, RunnerUnavailable
+
+OnProgress = Callable[[str, int, int], None]
+_ARM_FIELDS = ("model", "engine", "quant", "python")
+_GIB = 1 << 30
+
+
+def arm_specs(
+    suite: Suite,
+    *,
+    model_names: Sequence[str] = (),
+    quants: Sequence[str] = (),
+    engines: Sequence[str] = (),
+    arms: Sequence[str] = (),
+) -> tuple[ArmSpec, ...]:
+    """
+    The arms asked for: the suite's, with what the command line puts in place of them.
+
+    ``arms`` are texts such as "engine=llama_cpp quant=q4_0 threads=2 python=PATH"; what they leave open is filled
+    from the other arguments, then from the suite.
+
+    Raises:
+        UsageError, RunnerUnavailable: a text that cannot be read, an unknown engine or option.
+    """
+    wanted_models = tuple(model_names) or suite.models or tuple(dict.fromkeys(a.model for a in suite.arms))
+    wanted_quants = tuple(quants) or suite.quants or (None,)
+    wanted_engines = tuple(engines) or suite.engines
+    if arms:
+        found = [spec for text in arms for spec in _from_text(text, wanted_models, wanted_quants, wanted_engines)]
+    elif suite.arms and not (model_names or quants or engines):
+        found = list(suite.arms)
+    else:
+        found = [
+            ArmSpec(model=model, engine=engine, quant=_own_quant(model, quant))
+            for model in wanted_models
+            for engine in wanted_engines
+            for quant in wanted_quants
+        ]
+    unique: list[ArmSpec] = []
+    for spec in found:
+        if spec not in unique:
+            unique.append(spec)
+    return tuple(unique)
+
+
+def make_plan(
+    suite: Suite, specs: Iterable[ArmSpec], *, seed: int, n_blocks: int | None = None, on_progress: OnProgress
+) -> Plan:
+    """
+    Resolve the arms (writing synthetic models where they are missing) and check every cell.
+
+    Raises:
+        RunnerError, UsageError: what cannot run here, with the remedy.
+    """
+    specs = tuple(specs)
+    for spec in specs:
+        check_spec(spec, suite.workloads)
+    arms = tuple(_resolve(spec, on_progress) for spec in specs)
+    if len({arm.label for arm in arms}) < len(arms):
+        raise UsageError("two of the arms are the same", "give them different models, quants, engines or options")
+    for arm in arms:
+        for workload in suite.workloads:
+            check_cell(arm, workload)
+    return Plan(
+        suite=suite.name,
+        arms=arms,
+        workloads=suite.workloads,
+        seed=seed,
+        n_blocks=n_blocks or suite.n_blocks,
+        n_warmups=suite.n_warmups,
+        n_iterations=suite.n_iterations,
+        duration_s=suite.duration_s,
+        timeout_s=suite.timeout_s,
+    )
+
+
+def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
+    """Refuse before a model is written: unknown engine, option or model, an engine that cannot run the model."""
+    engine = registry.load(spec.engine)
+    reason = None if spec.python else engine.unavailable_because()
+    if reason is not None:
+        raise RunnerUnavailable(FailureKind.UNAVAILABLE, f"{spec.engine} cannot be used here", reason)
+    registry.check_options(engine, spec.options)
+    if engine.is_simulated or models.is_path(spec.model):
+        return
+    shape = catalog.find(spec.model).shape
+    catalog.refuse(spec.model, spec.engine)
+    for workload in workloads:
+        _check_context(spec.model, shape.context_length, workload)
+
+
+def check_cell(arm: Arm, workload: Workload) -> None:
+    """
+    Refuse a cell that cannot run: prompt longer than the context, text without a tokenizer, too little memory.
+
+    Raises:
+        ModelError: unsupported or model_too_large.
+    """
+    shape = arm.model.shape
+    if shape is not None:
+        _check_context(arm.model.model, shape.context_length, workload)
+    if workload.prompt_path is not None and not arm.model.has_tokenizer:
+        raise ModelError(
+            FailureKind.UNSUPPORTED,
+            f"workload {workload.name!r} reads its prompt from a file, and {arm.label} has no real tokenizer",
+            "use a model with real weights, or n_prompt_tokens alone (random tokens)",
+        )
+    if not registry.load(arm.engine).is_simulated:
+        _check_memory(arm, workload)
+
+
+def memory_need(arm: Arm, workload: Workload) -> physics.MemoryNeed | None:
+    """The prediction that is shown beside the measured memory; None when shape or size is unknown."""
+    if arm.model.shape is None or arm.model.tensor_bytes is None:
+        return None
+    n_ctx = int(arm.options.get("n_ctx", workload.n_context_tokens))
+    return physics.memory_bytes(arm.model.shape, arm.model.tensor_bytes, n_ctx)
+
+
+def _check_context(model: str, context_length: int, workload: Workload) -> None:
+    if workload.n_context_tokens > context_length:
+        raise ModelError(
+            FailureKind.UNSUPPORTED,
+            f"workload {workload.name!r} takes {workload.n_context_tokens:,} tokens "
+            f"(depth, prompt and answer together), {model} has room for {context_length:,}",
+            "choose a smaller workload or a model with a longer context: phibench models list",
+        )
+
+
+def _check_memory(arm: Arm, workload: Workload) -> None:
+    need, free = memory_need(arm, workload), device.available_memory_bytes()
+    if need is None or free is None or need.total_bytes <= free:
+        return
+    raise ModelError(
+        FailureKind.MODEL_TOO_LARGE,
+        f"{arm.label} needs {need.total_bytes / _GIB:.1f} GiB, {free / _GIB:.1f} GiB are free, "
+        f"{(need.total_bytes - free) / _GIB:.1f} GiB too little (weights {need.weights_bytes / _GIB:.1f}, "
+        f"KV at {workload.n_context_tokens:,} tokens {need.kv_bytes / _GIB:.1f})",
+        "choose a smaller format or model: phibench models list shows what fits",
+    )
+
+
+def _resolve(spec: ArmSpec, on_progress: OnProgress) -> Arm:
+    engine = registry.load(spec.engine)
+    if engine.is_simulated:
+        model = _without_file(spec)
+    else:
+        label = f"{spec.model} {spec.quant or ''}".strip()
+        model = models.resolve(spec.model, spec.quant, spec.engine, lambda done, total: on_progress(label, done, total))
+    return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=spec.python)
+
+
+def _without_file(spec: ArmSpec) -> ModelRef:
+    """A simulated engine's model: shape and size of the catalogue where it has the name, nothing on disk."""
+    bare = ModelRef(model=spec.model, format="none", quant=spec.quant or "q4_0", is_synthetic=True)
+    try:
+        shape = catalog.find(spec.model).shape
+        return replace(bare, shape=shape, tensor_bytes=models.size_bytes(spec.model, bare.quant))
+    except (ModelNotFound, RunnerError):
+        return bare
+
+
+def _own_quant(model: str, quant: str | None) -> str | None:
+    """A file has the format it has."""
+    return None if models.is_path(model) else quant
+
+
+def _from_text(
+    text: str, wanted_models: Sequence[str], wanted_quants: Sequence[str | None], wanted_engines: Sequence[str]
+) -> list[ArmSpec]:
+    given = dict(_pair(word, text) for word in shlex.split(text))
+    engine = registry.load(given.get("engine", wanted_engines[0]))
+    options = {name: _typed(engine, name, value) for name, value in given.items() if name not in _ARM_FIELDS}
+    chosen_models = [given["model"]] if "model" in given else wanted_models
+    chosen_quants = [given["quant"]] if "quant" in given else wanted_quants
+    return [
+        ArmSpec(
+            model=model,
+            engine=engine.name,
+            quant=_own_quant(model, quant),
+            python=given.get("python"),
+            options=options,
+        )
+        for model in chosen_models
+        for quant in chosen_quants
+    ]
+
+
+def _pair(word: str, text: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--arm {text!r}: {word!r} is no name=value", 'write --arm "engine=llama_cpp quant=q4_0"')
+    return name, value
+
+
+def _typed(engine: Engine, name: str, text: str) -> Scalar:
+    registry.check_options(engine, {name: _zero(engine.options.get(name))})
+    kind = engine.options[name].type
+    if kind is bool:
+        if text.lower() in {"true", "yes", "on", "1"}:
+            return True
+        if text.lower() in {"false", "no", "off", "0"}:
+            return False
+        raise UsageError(f"option {name} is true or false, not {text!r}")
+    try:
+        value: Scalar = kind(text)
+    except ValueError:
+        word = "a whole number" if kind is int else "a number"
+        raise UsageError(f"option {name} takes {word}, not {text!r}", engine.options[name].help) from None
+    registry.check_options(engine, {name: value})
+    return value
+
+
+def _zero(option: Option | None) -> Scalar:
+    """Any value of the option's type, to ask whether the option exists at all."""
+    if option is None:
+        return ""
+    return option.choices[0] if option.choices else option.type()
+
+
+def engine_options(specs: Iterable[ArmSpec]) -> Mapping[str, Mapping[str, Option]]:
+    """The option tables of the engines that are asked for."""
+    return {name: registry.load(name).options for name in {spec.engine for spec in specs}}

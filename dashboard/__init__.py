@@ -1,0 +1,1 @@
+"""The Streamlit pages; an empty room until they are built. Reads through collector.queries alone."""

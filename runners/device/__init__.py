@@ -1,0 +1,77 @@
+"""
+What this machine is and how it is now: the facts that make a result comparable and the readings that gates need.
+
+Linux is what is tested: everything comes from ``/proc`` and ``/sys``, and a missing file is an unknown value, never an
+error. macOS gives what ``sysctl`` and psutil give and None for the rest (not verified on a Mac). Native Windows and
+Rosetta are refused by :func:`refuse_platform`. Nothing here needs psutil on Linux, since a worker that runs in another
+Python has none. The machine's lock is ``runners.device.lock``.
+
+2026-11-24: a CPU quota is rounded down for the default number of threads and up for the number that is allowed: half
+a core more than the quota is throttled in every period, but whoever wants to see that may.
+"""
+
+import os
+import sys
+from functools import cache
+
+from runners.contract import DeviceSnapshot, Reading
+from runners.device import linux, load, macos, platforms, process
+
+__all__ = [
+    "allowed_logical_cpus",
+    "available_memory_bytes",
+    "default_threads",
+    "final_reading",
+    "machine_reading",
+    "refuse_platform",
+    "snapshot",
+    "worker_reading",
+]
+
+_IS_MAC = sys.platform == "darwin"
+final_reading = process.final_reading
+refuse_platform = platforms.refuse_platform
+
+
+@cache
+def snapshot() -> DeviceSnapshot:
+    """What this machine is; read once a process."""
+    return macos.snapshot() if _IS_MAC else linux.snapshot()
+
+
+def machine_reading(over_s: float = 0.0) -> Reading:
+    """
+    How the machine is now.
+
+    Args:
+        over_s: time over which the CPU use of others is watched; 0 leaves it unknown and returns at once.
+    """
+    if _IS_MAC:
+        return macos.machine_reading()
+    other_cpu_cores = load.watch(over_s).other_cores if over_s > 0 else None
+    return linux.machine_reading(other_cpu_cores=other_cpu_cores)
+
+
+def worker_reading(pid: int) -> Reading:
+    """
+    What one process holds and has used so far; every field None once it is gone.
+
+    About 0.1 ms on Linux: three or four small files of ``/proc``. ``smaps`` is not among them, as it costs 28 ms for
+    a mapped model.
+    """
+    return macos.worker_reading(pid) if _IS_MAC else process.worker_reading(pid)
+
+
+def available_memory_bytes() -> int | None:
+    """Memory that a new process can take without swapping, bounded by the control group's limit."""
+    return macos.available_memory_bytes() if _IS_MAC else linux.available_memory_bytes()
+
+
+def allowed_logical_cpus() -> int:
+    """Threads that can run at the same time here: affinity and CPU quota (rounded up), at least 1."""
+    return max(1, os.cpu_count() or 1) if _IS_MAC else linux.allowed_logical_cpus()
+
+
+def default_threads() -> int:
+    """Physical cores within affinity and quota, performance cores only on hybrid chips; at least 1."""
+    return macos.default_threads() if _IS_MAC else linux.default_threads()
