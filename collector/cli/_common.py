@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -22,6 +23,21 @@ WINDOWS = (
     "phibench does not run on native Windows: it needs processes and memory readings that Windows has not.",
     "use the Linux inside Windows:  wsl --install -d Debian",
 )
+
+
+class Duration(click.ParamType[float]):
+    """A time such as 90s, 15m or 2h; a bare number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no time; write 90s, 15m or 2h", param, ctx)
+        return float(found.group(1)) * {"s": 1, "m": 60, "min": 60, "h": 3600}[found.group(2) or "s"]
 
 
 def db_option(command: F) -> F:
@@ -51,7 +67,7 @@ def warn(message: str) -> None:
     click.echo(f"note: {message}", err=True)
 
 
-def run_guarded(command: click.Command) -> int:
+def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an error family reads best
     """Run a click command; no traceback reaches a person for a foreseeable fault."""
     if sys.platform == "win32":
         return _complain(*WINDOWS, EXIT_FAILED)

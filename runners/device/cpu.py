@@ -9,9 +9,11 @@ from runners.device import files
 from runners.device.arm_parts import ARM_PARTS
 
 # What the kernels of inference engines choose by; the other hundred flags of a CPU say nothing about its speed here.
-_FEATURES = re.compile(
+_X86 = re.compile(
     r"sse3|pni|ssse3|sse4_[12]|avx|avx2|avx512\w*|avx_vnni\w*|avx10\w*|f16c|fma|fma4|bmi[12]|gfni|vaes|amx_\w+"
-    r"|asimd|asimdhp|asimddp|fphp|bf16|i8mm|sve\w*|sme\w*|neon|vfpv4|lsx|lasx|altivec|vsx"
+)
+_OTHERS = re.compile(
+    r"asimd|asimdhp|asimddp|fphp|bf16|i8mm|sve2?|svei8mm|svebf16|sme2?|neon|vfpv4|lsx|lasx|altivec|vsx"
 )
 _LITTLE_BELOW = 0.6  # of the largest capacity: a Cortex-A55 beside an A76 has 0.5, the second cluster of three 0.7
 
@@ -37,7 +39,9 @@ def _arm_model(cpuinfo: str) -> str | None:
 
 def features(root: Path = files.ROOT) -> tuple[str, ...]:
     """Instruction sets that inference engines use, as the kernel spells them."""
-    return tuple(sorted({flag for flag in _flags(root) if _FEATURES.fullmatch(flag)}))
+    flags = _flags(root)
+    wanted = _X86 if "fpu" in flags else _OTHERS  # AMD's "sme" encrypts memory, Arm's multiplies matrices
+    return tuple(sorted(flag for flag in flags if wanted.fullmatch(flag)))
 
 
 def has_hypervisor_flag(root: Path = files.ROOT) -> bool | None:

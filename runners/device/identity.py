@@ -26,9 +26,9 @@ def fingerprint(machine_id: str | None, cpu_model: str | None, memory_bytes: int
 
 def display_name(cpu_model: str | None, n_physical_cores: int | None) -> str:
     """Such as ``AMD EPYC, 2 cores``: the vendor's string without trade marks, clock and core count."""
-    name = re.sub(r"\((R|TM|r|tm)\)|®|™", "", cpu_model or "unknown CPU")
+    name = re.sub(r"\((R|TM|r|tm)\)|®|™", "", cpu_model or "")
     name = re.sub(r"\s(CPU\b.*|@.*|\d+-Core Processor.*|Processor\b.*|with Radeon.*)$", "", name)
-    name = " ".join(name.split())
+    name = " ".join(name.split()) or "unknown CPU"
     if n_physical_cores is None:
         return name
     return f"{name}, {n_physical_cores} core{'' if n_physical_cores == 1 else 's'}"

@@ -97,7 +97,8 @@ def between(before: Ticks, after: Ticks, own_pid: int, n_neighbours: int = 5) ->
         earlier = before.processes.get(pid)
         used[pid] = process.ticks - (earlier.ticks if earlier is not None and earlier.name == process.name else 0)
     ours = _descendants(after.processes, own_pid)
-    busiest = sorted((pid for pid in used if pid not in ours and used[pid] > 0), key=lambda pid: -used[pid])
+    programs = [pid for pid in used if pid not in ours and used[pid] > 0 and not _is_kernel(pid, after.processes)]
+    busiest = sorted(programs, key=lambda pid: -used[pid])
     others = after.busy - before.busy - sum(used.get(pid, 0) for pid in ours)
     return Load(
         other_cores=max(0.0, others / period),
@@ -117,6 +118,11 @@ def _process(stat: str | None) -> _Process | None:
     # utime, stime and, of children that were waited for, cutime and cstime: else their time would look like others'
     ticks = [files.to_int(word) or 0 for word in words[11:15]]
     return _Process(name=head.partition("(")[2], parent=files.to_int(words[1]) or 0, ticks=sum(ticks))
+
+
+def _is_kernel(pid: int, processes: Mapping[int, _Process]) -> bool:
+    """Whether this is a thread of the kernel (child of kthreadd), which nobody can close."""
+    return processes[pid].parent == 2 or (pid == 2 and processes[pid].name == "kthreadd")
 
 
 def _descendants(processes: Mapping[int, _Process], own_pid: int) -> set[int]:

@@ -149,27 +149,33 @@ def _try(file: Path) -> int | None:
 
 
 def _open(file: Path) -> int:
-    common = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    """Open what is there, else make it, else (another user's file that only its owner may write) open it to read."""
+    problem = OSError(errno.EAGAIN, "it comes and goes")
     for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDWR, os.O_RDONLY):
         try:
-            fd = os.open(file, flags | common, 0o666)
-        except (FileNotFoundError, FileExistsError) as exc:
-            if flags & os.O_CREAT and isinstance(exc, FileNotFoundError):
+            fd = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        except FileExistsError:
+            continue
+        except FileNotFoundError as exc:
+            if flags & os.O_CREAT:
                 raise _unusable(file, "lies in a folder that does not exist") from exc
         except OSError as exc:
-            if exc.errno in {errno.ELOOP, errno.EMLINK}:
-                raise _unusable(file, "is a symbolic link, which is not followed in a folder of all users") from exc
-            if flags == os.O_RDONLY or exc.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
-                raise _unusable(file, f"cannot be opened ({exc.strerror})") from exc
+            problem = exc
         else:
-            if flags & os.O_CREAT:
-                with contextlib.suppress(OSError):
-                    os.fchmod(fd, 0o666)  # for the other users, whatever our umask is
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                return fd
-            os.close(fd)
-            raise _unusable(file, "is no ordinary file")
-    raise _unusable(file, "comes and goes while it is being opened")
+            return _checked(fd, file, is_new=bool(flags & os.O_CREAT))
+    if problem.errno in {errno.ELOOP, errno.EMLINK}:
+        raise _unusable(file, "is a symbolic link, which is not followed in a folder of all users") from problem
+    raise _unusable(file, f"cannot be opened ({problem.strerror})") from problem
+
+
+def _checked(fd: int, file: Path, *, is_new: bool) -> int:
+    if is_new:
+        with contextlib.suppress(OSError):
+            os.fchmod(fd, 0o666)  # for the other users, whatever our umask is
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise _unusable(file, "is no ordinary file")
 
 
 def _is_same_file(fd: int, file: Path) -> bool:
@@ -246,5 +252,5 @@ def _unusable(file: Path, why: str) -> RunnerUnavailable:
     return RunnerUnavailable(
         FailureKind.UNAVAILABLE,
         f"the machine's lock {file} {why}",
-        f"Look at it with  ls -l {file}  and remove it, or choose another place:  export PHIBENCH_LOCK=$HOME/.phibench.lock",
+        f"Look at it (ls -l {file}), or choose another place:  export PHIBENCH_LOCK=$HOME/.phibench.lock",
     )

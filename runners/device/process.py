@@ -11,7 +11,6 @@ from typing import Protocol
 
 from runners.contract import Reading
 
-
 _THREADS_AT_MOST = 16  # more files than this are no cheap reading; the totals at the end come from final_reading
 _STATUS = re.compile(rb"^(VmHWM|VmRSS|RssAnon|RssFile|RssShmem):\s+(\d+) kB", re.MULTILINE)
 _SWITCHES = re.compile(rb"^(non)?voluntary_ctxt_switches:\s+(\d+)", re.MULTILINE)

@@ -1,0 +1,91 @@
+"""How long a suite takes here, in words."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from collector import catalog, models, queries
+from collector.cli import _numbers as numbers
+from collector.cli._tables import plain_table
+from collector.errors import PhibenchError
+from collector.forecast import Forecast, Rates, plan_forecast
+from collector.plan import arm_specs
+from collector.suite import Arm, ArmSpec, Plan, Suite
+from runners import device
+from runners.contract import ModelRef
+
+
+def last_rates(db: str) -> dict[str, Rates]:
+    """The rates last measured on this machine by arm label; empty without a database."""
+    if "://" not in db and not Path(db).is_file():
+        return {}
+    try:
+        with queries.Reader.open(db) as reader:
+            return {
+                label: Rates(
+                    decode_tok_per_s=found.decode_tok_per_s,
+                    prefill_tok_per_s=found.prefill_tok_per_s,
+                    load_s=found.load_s,
+                )
+                for label, found in reader.last_rates(device.snapshot().fingerprint).items()
+            }
+    except PhibenchError:
+        return {}
+
+
+def for_plan(plan: Plan, db: str) -> Forecast:
+    """Time of a plan that is resolved."""
+    return plan_forecast(plan, last_rates(db))
+
+
+def for_suite(suite: Suite, db: str) -> Forecast:
+    """Time of a suite, nothing written and nothing loaded."""
+    arms = tuple(_unwritten(spec) for spec in arm_specs(suite))
+    plan = Plan(
+        suite=suite.name,
+        arms=arms,
+        workloads=suite.workloads,
+        seed=0,
+        n_blocks=suite.n_blocks,
+        n_warmups=suite.n_warmups,
+        n_iterations=suite.n_iterations,
+    )
+    return plan_forecast(plan, last_rates(db))
+
+
+def sentence(forecast: Forecast) -> str:
+    """'about 3 min', or '... (a guess: not measured here yet)'."""
+    guess = " (a guess: not all of it was measured here yet)" if forecast.is_guess else ""
+    return f"about {numbers.duration(forecast.total_s)}{guess}"
+
+
+def print_suite(console: Console, suite: Suite, forecast: Forecast) -> None:
+    """The suite as a table, with its time."""
+    console.print(f"{suite.name}: {suite.description}")
+    console.print(f"arms: {', '.join(_name(spec) for spec in arm_specs(suite))}")
+    counts = ("prompt tokens", "generated", "depth")
+    table = plain_table("workload", "kind", *counts, right=counts)
+    for w in suite.workloads:
+        table.add_row(w.name, w.kind, str(w.n_prompt_tokens), str(w.n_generated_tokens), str(w.n_depth_tokens))
+    console.print(table)
+    console.print(
+        f"{suite.n_blocks} blocks, a fresh process for every cell; here a block takes "
+        f"about {numbers.duration(forecast.block_s)}, all of it {sentence(forecast)}"
+    )
+    console.print(f"shorter: phibench run {suite.name} --blocks 3")
+
+
+def _unwritten(spec: ArmSpec) -> Arm:
+    """An arm with the sizes of its model, which need not be there."""
+    if models.is_path(spec.model):
+        return Arm(model=models.from_path(spec.model), engine=spec.engine, options=dict(spec.options))
+    quant = spec.quant or "q4_0"
+    shape = catalog.find(spec.model).shape
+    model = ModelRef(
+        model=spec.model, format="gguf", quant=quant, shape=shape, tensor_bytes=models.size_bytes(spec.model, quant)
+    )
+    return Arm(model=model, engine=spec.engine, options=dict(spec.options))
+
+
+def _name(spec: ArmSpec) -> str:
+    return " ".join([spec.model, *([spec.quant] if spec.quant else []), spec.engine])

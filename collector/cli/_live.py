@@ -1,0 +1,114 @@
+"""
+What a person sees while a run goes on: the first number as soon as it exists, finished launches above, one live line.
+
+Without a terminal it is one line a launch and no control characters.
+"""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from collector import metrics
+from collector.cli import _numbers as numbers
+from collector.forecast import Forecast
+from collector.suite import Arm, Plan
+from runners.contract import Event, EventType, Job, Loaded, Trace
+from runners.wire import from_wire
+
+_PHASES = {"load": "loading", "warmup": "warming up", "iteration": "generating", "gate": "waiting until quiet"}
+_SHOWN = (
+    ("decode_tok_per_s", "decode {} tok/s"),
+    ("ttft_s", "first token {} s"),
+    ("kernel_prefill_tok_per_s", "kernel prefill {} tok/s"),
+    ("kernel_decode_tok_per_s", "kernel decode {} tok/s"),
+)
+
+
+class LiveRun:
+    """A listener of the run loop that draws on a console; a context manager."""
+
+    def __init__(self, console: Console, plan: Plan, forecast: Forecast | None, n_launches_done: int = 0) -> None:
+        self._console = console
+        self._plan = plan
+        self._labels = {_key(arm): arm.label for arm in plan.arms}
+        self._n_left = len(plan.arms) * len(plan.workloads) * plan.n_blocks - n_launches_done
+        self._n_ended = 0
+        self._left_s = forecast.total_s if forecast else None
+        self._begun_s = time.monotonic()
+        self._values: dict[str, float | None] = {}
+        self._peak_bytes: float | None = None
+        self._n_threads: int | None = None
+        self._where = ""
+        self._live = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def launch_started(self, job: Job, block: int, position: int, n_cells: int) -> None:
+        """Name the cell."""
+        self._values, self._peak_bytes, self._n_threads = {}, None, None
+        label = self._labels[_key(job)]
+        self._where = f"block {block + 1}/{self._plan.n_blocks}  {label:<22}  {job.workload.name}"
+        self._draw("starting")
+
+    def event(self, job: Job, event: Event) -> None:
+        """Follow the phases; keep the numbers of the measured iteration."""
+        if event.type is EventType.STARTING:
+            self._draw(_PHASES.get(event.data["phase"], event.data["phase"]))
+        elif event.type is EventType.LOADED:
+            self._n_threads = from_wire(Loaded, event.data).n_threads
+        elif event.type is EventType.ITERATION and not event.data["is_warmup"]:
+            self._values = metrics.derive(from_wire(Trace, event.data["trace"]), job.workload, self._n_threads)
+        elif event.type is EventType.READING:
+            self._peak_bytes = event.data["reading"].get("peak_rss_bytes", self._peak_bytes)
+
+    def launch_ended(self, job: Job, last: Event, duration_s: float) -> None:
+        """One line that stays."""
+        self._n_ended += 1
+        text = self._failed(last.data) if last.type is EventType.FAILED else self._numbers()
+        self._console.print(Text(f"{self._where}  {text}"), soft_wrap=True, highlight=False)
+
+    def _numbers(self) -> str:
+        words = [text.format(numbers.plain(self._values[m])) for m, text in _SHOWN if self._values.get(m) is not None]
+        if self._peak_bytes is not None:
+            words.append(f"peak {numbers.gib(self._peak_bytes)} GiB")
+        return "   ".join(words)
+
+    def _failed(self, data: Mapping[str, str]) -> str:
+        remedy = f"\n  Try: {data['remedy']}" if data.get("remedy") else ""
+        return f"{data['kind']}: {data['message']}{remedy}"
+
+    def _draw(self, doing: str) -> None:
+        if self._live is None:
+            return
+        table = Table.grid(padding=(0, 1))
+        left = self._remaining_s()
+        rest = f"· {numbers.duration(left)} left" if left is not None else ""
+        table.add_row(Spinner("line"), Text(f"{self._where}  {doing} {rest}"))
+        self._live.update(table)
+
+    def _remaining_s(self) -> float | None:
+        """From the launches that have ended once there is one of each cell, before that from the forecast."""
+        spent_s = time.monotonic() - self._begun_s
+        if self._n_ended >= len(self._plan.arms) * len(self._plan.workloads):
+            return max(0.0, spent_s / self._n_ended * (self._n_left - self._n_ended))
+        return max(0.0, self._left_s - spent_s) if self._left_s is not None else None
+
+
+def _key(arm: Arm | Job) -> tuple[object, ...]:
+    return (arm.model.model, arm.model.quant, arm.engine, tuple(sorted(arm.options.items())), arm.python)

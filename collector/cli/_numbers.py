@@ -1,0 +1,63 @@
+"""Numbers for people: the one place where units get a prefix and values as few digits as their interval allows."""
+
+import math
+
+GIB = 1 << 30
+UNKNOWN = "—"
+
+
+def gib(n_bytes: float | None, digits: int = 1) -> str:
+    """Bytes in GiB without the unit, which stands in the header."""
+    return UNKNOWN if n_bytes is None else f"{n_bytes / GIB:.{digits}f}"
+
+
+def size(n_bytes: float | None) -> str:
+    """Bytes with a unit, by 1024."""
+    if n_bytes is None:
+        return UNKNOWN
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if abs(n_bytes) >= factor:
+            return f"{n_bytes / factor:.2f} {unit}"
+    return f"{n_bytes:.0f} B"
+
+
+def duration(seconds: float | None) -> str:
+    """'8 s', '1 min 20 s', '2 h 5 min'."""
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if seconds >= 1 or seconds == 0 else "under 1 s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def plain(value: float | None, significant: int = 3) -> str:
+    """A number without an interval, to three significant digits."""
+    if value is None:
+        return UNKNOWN
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None, n: int, scale: float = 1.0) -> str:
+    """
+    '4.81 ± 0.05', or '4.81 ·n=3' where there is no interval.
+
+    The half-width is the larger of the two distances, shown with two significant digits; the value has as many decimals
+    as that.
+    """
+    if value is None:
+        return UNKNOWN
+    if low is None or high is None:
+        return f"{plain(value / scale)} ·n={n}"
+    half = max(value - low, high - value) / scale
+    if half <= 0:
+        return f"{plain(value / scale)} ± 0"
+    digits = max(0, 1 - math.floor(math.log10(half)))
+    return f"{value / scale:,.{digits}f} ± {half:,.{digits}f}"

@@ -1,0 +1,81 @@
+"""The end of a run: the finding in one sentence, the table, what to do next."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from collector import stats
+from collector.cli._tables import print_cells
+from collector.paths import shown
+from collector.queries import CellResult
+from collector.run import Outcome
+
+_HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
+
+
+def print_run(console: Console, outcome: Outcome, cells: Sequence[CellResult], db: str) -> None:
+    """Everything a person wants at the end of `phibench run`."""
+    if outcome.stop_reason == "cancelled":
+        console.print("\nstopped by hand; everything measured so far is kept")
+    sentence = finding(cells)
+    if sentence:
+        console.print()
+        console.print(Text(sentence), soft_wrap=True)
+    print_cells(console, cells)
+    console.print()
+    if outcome.n_failed:
+        n_launches = outcome.n_done + outcome.n_failed
+        console.print(f"{outcome.n_failed} of {n_launches} launches failed: phibench show {outcome.run_id}")
+    for line in _next(outcome, cells):
+        console.print(f"next    {line}")
+    console.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
+
+
+def finding(cells: Sequence[CellResult]) -> str | None:
+    """
+    What was found, in one sentence: the first two arms of the first workload, paired by block.
+
+    No verdict: below six blocks there is no interval, and the sentence says so.
+    """
+    for metric in _HEADLINES:
+        measured = [c for c in cells if c.values.get(metric) and c.workload.name == cells[0].workload.name]
+        if len(measured) >= 2:
+            return _sentence(metric, measured[0], measured[1])
+    return None
+
+
+def _sentence(metric: str, first: CellResult, second: CellResult) -> str | None:
+    by_block = dict(zip(second.blocks, second.values[metric], strict=True))
+    pairs = [
+        (value, by_block[block])
+        for block, value in zip(first.blocks, first.values[metric], strict=True)
+        if block in by_block
+    ]
+    ratios = [a / b for a, b in pairs if a and b]
+    if not ratios:
+        return None
+    found = stats.interval(ratios)
+    verb = "reads a prompt" if "prefill" in metric else "generates"
+    doubt = (
+        f"{found.low:.2f} – {found.high:.2f}, 95 %, {found.n} blocks"
+        if found.low is not None and found.high is not None
+        else f"{found.n} {'block' if found.n == 1 else 'blocks'}: too few for an interval"
+    )
+    return f"{first.arm.label} {verb} {found.value:.2f} × as fast as {second.arm.label} here ({doubt})."
+
+
+def _next(outcome: Outcome, cells: Sequence[CellResult]) -> list[str]:
+    if outcome.stop_reason == "cancelled":
+        return ["phibench run --resume                      go on where it stopped"]
+    suite = cells[0].suite if cells else "quick"
+    lines = []
+    n = max((c.n_launches for c in cells), default=0)
+    if 0 < n < stats.MIN_N:
+        lines.append(f"phibench run {suite} --blocks 8            enough for intervals")
+    return [
+        *lines,
+        "phibench export csv comparison.csv         take it away",
+        "phibench suites show standard              what a thorough run would take here",
+    ]
+

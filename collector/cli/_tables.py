@@ -1,0 +1,88 @@
+"""Results as tables that people can read: values with their intervals, doubt in its own column."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from collector import stats
+from collector.cli import _numbers as numbers
+from collector.queries import CellResult
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One metric as a column: header with its unit, and what the base unit is divided by."""
+
+    metric: str
+    header: str
+    scale: float = 1.0
+
+
+GENERATION_COLUMNS = (
+    Column("decode_tok_per_s", "decode tok/s"),
+    Column("ttft_s", "first token s"),
+    Column("prefill_tok_per_s", "prefill tok/s"),
+    Column("peak_rss_bytes", "peak GiB", numbers.GIB),
+)
+KERNEL_COLUMNS = (
+    Column("kernel_prefill_tok_per_s", "kernel prefill tok/s"),
+    Column("kernel_decode_tok_per_s", "kernel decode tok/s"),
+    Column("peak_rss_bytes", "peak GiB", numbers.GIB),
+)
+
+
+def print_cells(console: Console, cells: Iterable[CellResult]) -> None:
+    """One table a workload; failed cells say why below it."""
+    by_workload: dict[str, list[CellResult]] = {}
+    for cell in cells:
+        by_workload.setdefault(cell.workload.name, []).append(cell)
+    for name, group in by_workload.items():
+        console.print()
+        console.print(_table(name, group))
+        for cell in group:
+            for failure in cell.failures:
+                console.print(Text(f"{cell.arm.label}: {failure.kind}: {failure.message}"), soft_wrap=True)
+                if failure.remedy:
+                    console.print(Text(f"  Try: {failure.remedy}"), soft_wrap=True)
+
+
+def value(cell: CellResult, column: Column) -> str:
+    """'4.81 ± 0.05', '4.81 ·n=3', or a dash."""
+    values = cell.values.get(column.metric, ())
+    if not values:
+        return numbers.UNKNOWN
+    found = stats.interval(values)
+    return numbers.with_interval(found.value, found.low, found.high, found.n, column.scale)
+
+
+def plain_table(*headers: str, right: Sequence[str] = ()) -> Table:
+    """A borderless table with right-aligned number columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    return table
+
+
+def _table(name: str, cells: Sequence[CellResult]) -> Table:
+    is_kernel = cells[0].workload.kind == "kernel"
+    columns = [
+        c
+        for c in (KERNEL_COLUMNS if is_kernel else GENERATION_COLUMNS)
+        if any(cell.values.get(c.metric) for cell in cells)
+    ]
+    title = f"{name} {cells[0].workload.shape_label}"
+    table = plain_table(title, *(c.header for c in columns), "doubt", right=[c.header for c in columns])
+    for cell in cells:
+        table.add_row(cell.arm.label, *(value(cell, c) for c in columns), ", ".join(doubts(cell)))
+    return table
+
+
+def doubts(cell: CellResult) -> list[str]:
+    """The words of the last column: flags, and how many launches failed."""
+    words = list(cell.flags)
+    if cell.n_failed:
+        words.append(f"{cell.n_failed} failed")
+    return words

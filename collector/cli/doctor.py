@@ -1,0 +1,80 @@
+"""``phibench doctor``."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector.cli._common import EXIT_DONE, EXIT_FAILED, db_option, echo_json, json_option, leave, quiet_option
+
+_DEFAULT = "-"
+
+
+@click.command()
+@db_option
+@json_option
+@quiet_option
+@click.option(
+    "--report", "report", metavar="PATH", is_flag=False, flag_value=_DEFAULT, default=None,
+    help="Write the same as JSON, to send along.  [default PATH: doctor.json in the results folder]",
+)  # fmt: skip
+@click.option("--fresh", "is_fresh", is_flag=True, help="Try the engines again, whatever is remembered of them.")
+def doctor(*, db: str, as_json: bool, is_quiet: bool, report: str | None, is_fresh: bool) -> None:
+    """
+    Check machine, engines, models and storage; each problem with its remedy.
+
+    Exit code 1 when something would stop a run. --quiet shows only what is to be mended.
+    """
+    from collector.doctor import Level, examine, is_blocked
+
+    findings = []
+    group = ""
+    for finding in examine(db, is_fresh=is_fresh):
+        findings.append(finding)
+        if as_json or (is_quiet and finding.level is not Level.FIX):
+            continue
+        _show(finding, "" if finding.group == group else finding.group)
+        group = finding.group
+    data = _data(findings)
+    if as_json:
+        echo_json("doctor", data)
+    if report is not None:
+        _write_report(report, data, is_silent=as_json)
+    leave(EXIT_FAILED if is_blocked(findings) else EXIT_DONE)
+
+
+def _show(finding: Any, group: str) -> None:
+    """``group  level  message``, continued lines indented; the remedy below."""
+    import shutil
+    import textwrap
+
+    width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    indent = " " * 16
+    click.echo(
+        textwrap.fill(finding.message, width, initial_indent=f"{group:9} {finding.level:5} ", subsequent_indent=indent)
+    )
+    for line in finding.remedy.splitlines():
+        click.echo(f"{indent}try: {line}")
+
+
+def _data(findings: Iterable[Any]) -> dict[str, Any]:
+    from runners import device
+
+    rows = [{**dataclasses.asdict(finding), "remedy": finding.remedy or None} for finding in findings]
+    return {"findings": rows, "device": device.snapshot(), "reading": device.machine_reading()}
+
+
+def _write_report(report: str, data: dict[str, Any], *, is_silent: bool) -> None:
+    from collector.paths import default_export_path, shown
+
+    path = default_export_path("doctor.json") if report == _DEFAULT else Path(report)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+        echo_json("doctor", data)
+    if not is_silent:
+        click.echo(
+            f"\nwritten to {shown(path)}; it names paths and busy programs of this machine: look before you send it"
+        )

@@ -1,0 +1,115 @@
+"""Engines: installed, able to compute on this CPU, built for it; and the compiler that would build them."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+
+from collector.doctor import probe
+from collector.doctor.finding import Finding, Group, fix, note, ok
+from runners import registry
+from runners.contract import DeviceSnapshot, Engine
+
+_LIBRARIES = {"llama_cpp": "llama_cpp"}
+_NATIVE = (("avx2", "AVX2"), ("avx512f", "AVX512"))
+_APT = "sudo apt install g++   (Debian, Ubuntu)   or   xcode-select --install   (macOS)"
+_COMPILERS = ("c++", "g++", "clang++")
+
+
+def examine(
+    snapshot: DeviceSnapshot,
+    *,
+    is_fresh: bool = False,
+    names: Mapping[str, str] = registry.ENGINES,
+    trial: Callable[[str], probe.Verdict] = probe.try_engine,
+) -> Iterator[Finding]:
+    """Every engine of the registry; the simulated ones in one line."""
+    simulated, missing, n_real = [], [], 0
+    for name in names:
+        engine = registry.load(name)
+        reason = engine.unavailable_because()
+        if engine.is_simulated:
+            simulated.append(name)
+        elif reason is not None:
+            missing.append((name, reason))
+        else:
+            n_real += 1
+            yield from _tried(engine, snapshot, trial, is_fresh=is_fresh)
+    for name, reason in missing:
+        yield fix(Group.ENGINES, f"{name} cannot be used: {reason}", probe.rebuild(), is_blocking=n_real == 0)
+    if simulated:
+        yield ok(Group.ENGINES, f"{', '.join(simulated)}: simulated, need no model")
+
+
+def verdict_of(
+    name: str,
+    snapshot: DeviceSnapshot,
+    trial: Callable[[str], probe.Verdict] = probe.try_engine,
+    *,
+    is_fresh: bool = False,
+) -> probe.Verdict:
+    """What is remembered of this engine's library on this CPU, else a trial now (less than a second)."""
+    key = probe.key_of(name, _LIBRARIES[name], snapshot.cpu_model) if name in _LIBRARIES else None
+    verdict = None if is_fresh else probe.remembered(key)
+    if verdict is None:
+        verdict = trial(name)
+        probe.remember(key, verdict)
+    return verdict
+
+
+def _tried(
+    engine: Engine, snapshot: DeviceSnapshot, trial: Callable[[str], probe.Verdict], *, is_fresh: bool
+) -> Iterator[Finding]:
+    verdict = verdict_of(engine.name, snapshot, trial, is_fresh=is_fresh)
+    title = f"{engine.name} {verdict.version}" if verdict.version else engine.name
+    memory = " (remembered; --fresh tries again)" if verdict.is_remembered else ""
+    if not verdict.is_ok:
+        yield fix(Group.ENGINES, f"{title}: {verdict.message}{memory}", verdict.remedy, is_blocking=True)
+        return
+    took = "" if verdict.took_s is None else f", {verdict.took_s:.1f} s"
+    yield ok(Group.ENGINES, f"{title} {verdict.message}{took}{memory}")
+    yield from unused(engine.name, snapshot, verdict.build)
+
+
+def unused(name: str, snapshot: DeviceSnapshot, build: Mapping[str, object]) -> Iterator[Finding]:
+    """Instruction sets of this CPU that the engine's build leaves unused; nothing where the build does not say."""
+    said = {key: str(value) for key, value in build.items()}
+    if not any("SSE3" in f"{key} {value}" for key, value in said.items()):
+        return
+    unused_sets = [
+        shown for flag, shown in _NATIVE if flag in snapshot.cpu_features and not probe.has_feature(said, shown)
+    ]
+    if unused_sets:
+        text = f"{name} was built without {' and '.join(unused_sets)}, which this CPU has: slower than it can be"
+        remedy = f"unset SOURCE_DATE_EPOCH CMAKE_ARGS; {probe.rebuild(without_amx=True)}"
+        yield fix(Group.ENGINES, text, remedy)
+
+
+def compiler(snapshot: DeviceSnapshot, find: Callable[[], tuple[str, str] | None] | None = None) -> Iterator[Finding]:
+    """The C++ compiler that would build an engine, and whether its AMX kernels can be trusted."""
+    found = (find or _compiler)()
+    if found is None:
+        yield note(Group.ENGINES, "no C++ compiler: what is installed runs, but no engine can be built", _APT)
+        return
+    path, said = found
+    first = said.partition("\n")[0].strip()
+    yield ok(Group.ENGINES, f"C++ compiler {path}: {first}")
+    major = re.search(r"\b(\d+)\.\d+\.\d+\b", first)
+    is_old_gcc = "clang" not in said.lower() and major is not None and int(major[1]) < 13
+    if "amx_int8" in snapshot.cpu_features and is_old_gcc:
+        text = f"gcc {major[1] if major else ''} gets llama.cpp's AMX kernels wrong; a build from a checkout leaves them out"
+        yield note(Group.ENGINES, text, "docs/install.md says how to keep them with gcc 13 or clang")
+
+
+def _compiler() -> tuple[str, str] | None:
+    for name in filter(None, (os.environ.get("CXX", "").partition(" ")[0], *_COMPILERS)):
+        path = shutil.which(name)
+        if path is None:
+            continue
+        try:
+            run = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return path, run.stdout
+    return None

@@ -1,0 +1,204 @@
+"""
+Trying an engine in a child process: load a tiny model, decode 64 tokens, see how the child ends.
+
+A library built for another CPU, or with kernels that the compiler got wrong, dies of a signal the moment it computes;
+nothing it says before gives it away. The answer holds for one library on one CPU model, so it is remembered in the
+cache folder; what may pass by itself (a time-out, lack of memory) is not.
+"""
+
+import hashlib
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from collector.paths import cache_folder
+from runners.contract import Event, EventType, Job, ModelRef, ModelShape, Scalar, Workload
+from runners.errors import FailureKind
+from runners.launch import launch
+from runners.wire import WireError, from_wire
+
+N_TOKENS = 64
+DEADLINE_S = 60.0
+_BY_SIGNAL = frozenset({FailureKind.CRASHED, FailureKind.ABORTED})
+_FLAGS = "-C cmake.define.CMAKE_C_FLAGS=-U__AMX_INT8__ -C cmake.define.CMAKE_CXX_FLAGS=-U__AMX_INT8__"
+_SHAPE = ModelShape(
+    architecture="llama", n_layers=2, n_embd=256, n_ff=512, n_heads=4, n_kv_heads=4, head_dim=64, vocab_size=512,
+    context_length=512, is_tied=False, n_params=1_574_144,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How the trial ended; ``build`` is what the engine's build says of itself."""
+
+    is_ok: bool
+    message: str
+    remedy: str = ""
+    took_s: float | None = None
+    version: str | None = None
+    build: Mapping[str, Scalar | None]
+    is_lasting: bool = True
+    is_remembered: bool = False
+
+
+def try_engine(
+    engine: str,
+    *,
+    run: Callable[[Job], Iterable[Event]] = launch,
+    options: Mapping[str, Scalar] | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> Verdict:
+    """
+    Let a child process load a tiny model and decode with it; never raises for a fault of the engine.
+
+    Args:
+        engine: name in the registry.
+        run: how a job is launched.
+        options: the engine's options, as in an arm.
+        deadline_s: longest silence of the child.
+    """
+    with tempfile.TemporaryDirectory(prefix="phibench-doctor-") as folder:
+        job = Job(
+            launch_id="doctor",
+            model=_tiny_model(engine, Path(folder)),
+            engine=engine,
+            workload=Workload(name="doctor", n_prompt_tokens=32, n_generated_tokens=N_TOKENS),
+            options=options or {},
+            n_warmups=0,
+            timeout_s=deadline_s,
+        )
+        started = time.monotonic()
+        events = list(run(job))
+        return judge(events, time.monotonic() - started)
+
+
+def judge(events: list[Event], took_s: float) -> Verdict:
+    """From a launch's events to a verdict with its remedy."""
+    hello = next((event.data for event in events if event.type is EventType.HELLO), {})
+    facts = hello.get("engine") or {}
+    build = dict(facts.get("build") or {})
+    last = events[-1]
+    if last.type is EventType.DONE:
+        text = f"decodes {N_TOKENS} tokens in a child process"
+        return Verdict(is_ok=True, message=text, took_s=took_s, version=facts.get("version"), build=build)
+    message, remedy = str(last.data["message"]), str(last.data.get("remedy") or "")
+    is_illegal = "SIGILL" in message
+    if has_amx(build) and (is_illegal or "SIGSEGV" in message):
+        message += ": this is how AMX kernels end that gcc 12 compiled wrongly"
+        remedy = rebuild(without_amx=True)
+    elif is_illegal:
+        message += ": it was built for another CPU"
+        remedy = rebuild()
+    elif "SIGSEGV" in message:
+        remedy = rebuild(without_amx=True)
+    return Verdict(
+        is_ok=False,
+        message=message,
+        remedy=remedy or "phibench doctor --report, and look at the engine's last words in it",
+        took_s=took_s,
+        version=facts.get("version"),
+        build=build,
+        is_lasting=last.data["kind"] in _BY_SIGNAL and "SIGKILL" not in message,
+    )
+
+
+def has_amx(build: Mapping[str, Scalar | None]) -> bool:
+    """Whether the engine's build says that it has AMX kernels, as a field or within llama.cpp's system info."""
+    return has_feature(build, "AMX_INT8")
+
+
+def has_feature(build: Mapping[str, Scalar | None], name: str) -> bool:
+    """Whether a build was compiled with an instruction set; llama.cpp lists those that it has as ``NAME = 1``."""
+    said = " | ".join(f"{key} = {value}" for key, value in build.items())
+    return re.search(rf"\b{name}\b\s*=?\s*(1\b|True\b|\||,|$)", said) is not None
+
+
+def rebuild(*, without_amx: bool = False) -> str:
+    """The commands that compile the engine again for this CPU, by either road."""
+    flags = f" {_FLAGS}" if without_amx else ""
+    return (
+        "uv sync --reinstall-package llama-cpp-python   in a checkout, or\n"
+        f"pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python{_pin()}{flags}"
+    )
+
+
+def _pin() -> str:
+    from importlib import metadata
+
+    try:
+        return f"=={metadata.version('llama-cpp-python')}"
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _tiny_model(engine: str, folder: Path) -> ModelRef:
+    from runners import registry
+
+    if "gguf" not in registry.load(engine).formats:
+        return ModelRef(model="tiny", format="none", quant="none")
+    from collector.models.synth_gguf import write_gguf
+
+    path = folder / "tiny.gguf"
+    write_gguf(path, name="tiny", shape=_SHAPE, quant="q4_0")
+    return ModelRef(
+        model="tiny", format="gguf", quant="q4_0", path=str(path), n_bytes=path.stat().st_size, is_synthetic=True,
+        shape=_SHAPE,
+    )  # fmt: skip
+
+
+def remembered(key: str | None, folder: Path | None = None) -> Verdict | None:
+    """What an earlier trial of the same library on the same CPU model gave; None when there was none."""
+    entry = _memory(_file(folder)).get(key) if key else None
+    if not isinstance(entry, dict):
+        return None
+    try:
+        return from_wire(Verdict, entry | {"is_remembered": True})
+    except WireError:
+        return None
+
+
+def remember(key: str | None, verdict: Verdict, folder: Path | None = None) -> None:
+    """Keep a verdict that lasts; a cache folder that cannot be written is no fault."""
+    if key is None or not verdict.is_lasting:
+        return
+    path = _file(folder)
+    entries = _memory(path) | {key: asdict(verdict)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(entries), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        return
+
+
+def _file(folder: Path | None) -> Path:
+    return (folder or cache_folder()) / "engine-trials.json"
+
+
+def _memory(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def key_of(engine: str, package: str, cpu_model: str | None) -> str | None:
+    """Engine, content of the package's shared libraries, CPU model; None when there are none to identify it by."""
+    spec = find_spec(package)
+    if spec is None or not spec.origin:
+        return None
+    digest = hashlib.sha256(f"{engine}\0{cpu_model}".encode())
+    libraries = sorted(path for path in Path(spec.origin).parent.rglob("*.so*") if path.is_file())
+    for library in libraries:
+        digest.update(library.name.encode())
+        with library.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32] if libraries else None

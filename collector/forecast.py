@@ -1,0 +1,73 @@
+"""
+How long a launch will take here: from the rates that were measured last on this machine, else a rough guess.
+
+The guess says that it is one. Pure functions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collector.suite import Arm, Plan
+from runners.contract import Workload
+
+GUESSED_BYTES_PER_S = 8e9
+"""Effective memory bandwidth of a slow two-core machine: decoding streams all weights once a token."""
+
+GUESSED_OPERATIONS_PER_S = 100e9
+"""Of the same machine; the prefill of a dense model takes two operations a parameter and token."""
+
+_GUESSED_LOAD_BYTES_PER_S = 0.5e9
+_PROCESS_START_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a cell's arm was last measured at on this machine; None where it never was."""
+
+    decode_tok_per_s: float | None = None
+    prefill_tok_per_s: float | None = None
+    load_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Seconds of one block and of the whole plan; ``is_guess`` when a rate had to be guessed."""
+
+    block_s: float
+    total_s: float
+    is_guess: bool
+
+
+def plan_forecast(plan: Plan, rates: Mapping[str, Rates]) -> Forecast:
+    """
+    Time of a plan.
+
+    Args:
+        plan: what is to be run.
+        rates: by arm label; an arm that is missing was never measured here.
+    """
+    cells = [(arm, workload) for arm in plan.arms for workload in plan.workloads]
+    per_launch = plan.n_warmups + plan.n_iterations
+    block_s = sum(launch_s(arm, workload, rates.get(arm.label, Rates()), per_launch) for arm, workload in cells)
+    known = [rates.get(arm.label, Rates()) for arm in plan.arms]
+    is_guess = any(r.decode_tok_per_s is None or r.prefill_tok_per_s is None for r in known)
+    return Forecast(block_s=block_s, total_s=block_s * plan.n_blocks, is_guess=is_guess)
+
+
+def launch_s(arm: Arm, workload: Workload, rates: Rates, n_generations: int) -> float:
+    """Seconds of one launch: process, load, warm-up and iterations."""
+    tensor_bytes = arm.model.tensor_bytes or 0
+    n_params = arm.model.shape.n_params if arm.model.shape else 0
+    decode_s = (
+        workload.n_generated_tokens / rates.decode_tok_per_s
+        if rates.decode_tok_per_s
+        else workload.n_generated_tokens * tensor_bytes / GUESSED_BYTES_PER_S
+    )
+    n_read = workload.n_prompt_tokens + workload.n_depth_tokens
+    prefill_s = (
+        n_read / rates.prefill_tok_per_s
+        if rates.prefill_tok_per_s
+        else n_read * 2 * n_params / GUESSED_OPERATIONS_PER_S
+    )
+    load_s = rates.load_s if rates.load_s is not None else tensor_bytes / _GUESSED_LOAD_BYTES_PER_S
+    return _PROCESS_START_S + load_s + n_generations * (prefill_s + decode_s)

@@ -1,0 +1,137 @@
+"""Drawing a launch's figures and flags from all that is stored of it, inside the transaction that ended it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from collector import metrics, schema
+from collector.packing import unpack_times
+from collector.store import evidence as ev
+from collector.store import rows
+from collector.store.evidence import Evidence, Siblings
+from runners.contract import DeviceSnapshot, EngineFacts, EventType, Flag, Job, Loaded, Reading, Trace
+from runners.wire import from_wire
+
+_LAUNCH, _STAT, _EVENT, _SAMPLE = schema.launch, schema.launch_stat, schema.event, schema.sample
+
+
+def conclude(connection: Connection, launch_key: int) -> None:
+    """Write the ``launch_stat`` rows and the flags of an ended launch, in place of those it may have."""
+    launch = connection.execute(select(_LAUNCH).where(_LAUNCH.c.key == launch_key)).one()
+    evidence = gather(connection, launch)
+    _fill_cpu_shares(connection, launch)
+    connection.execute(delete(_STAT).where(_STAT.c.launch_key == launch_key))
+    common = _stat_columns(connection, launch)
+    new = [{**common, **asdict(stat)} for stat in ev.stats(evidence)]
+    if new:
+        connection.execute(insert(_STAT), new)
+    siblings = Siblings(token_hashes=_earlier_hashes(connection, launch))
+    add_flags(connection, launch_key, ev.flags(evidence, siblings))
+    _look_for_contention(connection, launch)
+
+
+def add_flags(connection: Connection, launch_key: int, flags: Iterable[str]) -> None:
+    """Add flags to a launch; what it has stays."""
+    query = select(_LAUNCH.c.flags).where(_LAUNCH.c.key == launch_key)
+    old = ev.split(connection.execute(query).scalar_one())
+    new = old | {str(flag) for flag in flags}
+    if new != old:
+        connection.execute(update(_LAUNCH).where(_LAUNCH.c.key == launch_key).values(flags=ev.joined(new)))
+
+
+def gather(connection: Connection, launch: Row[Any]) -> Evidence:
+    """The evidence of a launch as it is stored, in the contract's types."""
+    wanted = (EventType.HELLO, EventType.LOADED, EventType.READING, EventType.ITERATION)
+    query = (
+        select(_EVENT.c.type, _EVENT.c.data_json, _SAMPLE.c.packed_times)
+        .outerjoin(
+            _SAMPLE,
+            (_SAMPLE.c.launch_key == _EVENT.c.launch_key)
+            & (_SAMPLE.c.boot == _EVENT.c.boot)
+            & (_SAMPLE.c.seq == _EVENT.c.seq),
+        )
+        .where(_EVENT.c.launch_key == launch.key, _EVENT.c.type.in_(wanted))
+        .order_by(_EVENT.c.key)
+    )
+    found = [(EventType(row.type), rows.loads(row.data_json), row.packed_times) for row in connection.execute(query)]
+    hello = next((data for kind, data, _ in found if kind is EventType.HELLO), {})
+    loaded = next((data for kind, data, _ in found if kind is EventType.LOADED), None)
+    iterations = [(data, blob) for kind, data, blob in found if kind is EventType.ITERATION]
+    return Evidence(
+        job=from_wire(Job, rows.loads(launch.job_json)),
+        device=from_wire(DeviceSnapshot, hello["device"]) if hello else None,
+        engine=from_wire(EngineFacts, hello["engine"]) if hello.get("engine") else None,
+        before=from_wire(Reading, hello["reading"]) if hello.get("reading") else None,
+        loaded=None if loaded is None else from_wire(Loaded, loaded),
+        readings=tuple(from_wire(Reading, data["reading"]) for kind, data, _ in found if kind is EventType.READING),
+        traces=tuple(trace_of(data, blob) for data, blob in iterations if not data["is_warmup"]),
+        warmups=tuple(trace_of(data, blob) for data, blob in iterations if data["is_warmup"]),
+    )
+
+
+def trace_of(data: dict[str, Any], packed_times: bytes) -> Trace:
+    """The trace of a stored iteration, exactly as it came."""
+    dt_ns, n_tokens = unpack_times(packed_times)
+    return from_wire(Trace, {**data["trace"], "dt_ns": dt_ns, "n_tokens": n_tokens})
+
+
+def _stat_columns(connection: Connection, launch: Row[Any]) -> dict[str, Any]:
+    """What every row of the launch says beside its metric: what pages filter by."""
+    environment = schema.environment
+    query = select(environment.c.device_key).where(environment.c.key == launch.environment_key)
+    names = ("arm_key", "workload_key", "run_key", "environment_key", "block", "started_at_utc")
+    return {
+        **{name: getattr(launch, name) for name in names},
+        "launch_key": launch.key,
+        "device_key": connection.execute(query).scalar(),
+        "is_good": launch.state == "done" and not launch.is_orphaned,
+    }
+
+
+def _fill_cpu_shares(connection: Connection, launch: Row[Any]) -> None:
+    """Samples that came before the engine had said how many threads compute."""
+    if not launch.n_threads:
+        return
+    query = select(_SAMPLE.c.key, _SAMPLE.c.cpu_time_ns, _SAMPLE.c.packed_times).where(
+        _SAMPLE.c.launch_key == launch.key, _SAMPLE.c.cpu_share.is_(None), _SAMPLE.c.cpu_time_ns.is_not(None)
+    )
+    derive = metrics.BY_NAME["cpu_share"].derive
+    for row in connection.execute(query).all():
+        trace = Trace(t0_ns=0, dt_ns=unpack_times(row.packed_times)[0], cpu_time_ns=row.cpu_time_ns)
+        share = derive(trace, None, launch.n_threads)
+        connection.execute(update(_SAMPLE).where(_SAMPLE.c.key == row.key).values(cpu_share=share))
+
+
+def _earlier_hashes(connection: Connection, launch: Row[Any]) -> frozenset[str]:
+    """Token hashes, in hex, of earlier good launches of the same cell in the same environment."""
+    query = (
+        select(_SAMPLE.c.token_hash)
+        .distinct()
+        .join(_LAUNCH, _LAUNCH.c.key == _SAMPLE.c.launch_key)
+        .where(
+            _LAUNCH.c.arm_key == launch.arm_key,
+            _LAUNCH.c.workload_key == launch.workload_key,
+            _LAUNCH.c.environment_key == launch.environment_key,
+            _LAUNCH.c.state == "done",
+            _LAUNCH.c.key < launch.key,
+            _SAMPLE.c.token_hash.is_not(None),
+        )
+    )
+    return frozenset(row.token_hash.hex() for row in connection.execute(query))
+
+
+def _look_for_contention(connection: Connection, launch: Row[Any]) -> None:
+    """Flag every launch of this cell and run that got far less of the processor than the others."""
+    query = select(_STAT.c.launch_key, _STAT.c.median).where(
+        _STAT.c.metric == "cpu_share",
+        _STAT.c.arm_key == launch.arm_key,
+        _STAT.c.workload_key == launch.workload_key,
+        _STAT.c.run_key == launch.run_key,
+        _STAT.c.is_good,
+    )
+    shares = {row.launch_key: row.median for row in connection.execute(query)}
+    for key, share in shares.items():
+        if ev.is_contended(share, [other for k, other in shares.items() if k != key]):
+            add_flags(connection, key, [Flag.CONTENDED])

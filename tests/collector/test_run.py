@@ -1,0 +1,135 @@
+"""The loop with an archive in memory: order, failures, cancelling, resuming; no process is started."""
+
+from collections.abc import Iterator
+from threading import Event as Cancel
+from typing import Any
+
+import pytest
+
+from collector.run import Outcome, Start, execute
+from collector.schedule import block_order
+from collector.suite import Arm, Plan
+from runners.contract import Event, EventType, Job, ModelRef, Workload
+from runners.errors import FailureKind
+
+
+def plan(n_blocks: int = 4) -> Plan:
+    names = ("a", "b")
+    return Plan(
+        suite="test",
+        arms=tuple(Arm(model=ModelRef(model=n, format="none", quant="none"), engine="fake") for n in names),
+        workloads=(Workload(name="chat", n_prompt_tokens=8, n_generated_tokens=4),),
+        seed=4711,
+        n_blocks=n_blocks,
+    )
+
+
+class Diary:
+    """An archive and a listener that only write down what they are told."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, str, int, int]] = []
+        self.accepted: dict[str, list[EventType]] = {}
+        self.blocks: list[int] = []
+        self.ended: str | None = None
+        self.told: list[str] = []
+
+    def begin_launch(self, job: Job, *, run_id: str, block: int, position: int) -> None:
+        self.begun.append((job.launch_id, job.model.model, block, position))
+
+    def accept(self, launch_id: str, events: list[Event]) -> int:
+        self.accepted.setdefault(launch_id, []).extend(e.type for e in events)
+        return events[-1].seq
+
+    def end_block(self, run_id: str, block: int) -> None:
+        self.blocks.append(block)
+
+    def end_run(self, run_id: str, stop_reason: str) -> None:
+        self.ended = stop_reason
+
+    def launch_started(self, job: Job, block: int, position: int, n_cells: int) -> None:
+        self.told.append(f"start {job.launch_id}")
+
+    def event(self, job: Job, event: Event) -> None:
+        assert self.accepted[job.launch_id][-1] is event.type, "told before it was stored"
+
+    def launch_ended(self, job: Job, last: Event, duration_s: float) -> None:
+        self.told.append(f"end {job.launch_id}")
+
+
+def launcher(**failing: FailureKind) -> Any:
+    """A launcher whose models fail as said."""
+
+    def launch(job: Job) -> Iterator[Event]:
+        yield Event(boot="b", seq=0, t_ns=0, type=EventType.HELLO)
+        kind = failing.get(job.model.model)
+        end = EventType.DONE if kind is None else EventType.FAILED
+        yield Event(boot="b", seq=1, t_ns=1, type=end, data={} if kind is None else {"kind": kind})
+
+    return launch
+
+
+def run(diary: Diary, launch: Any, n_blocks: int = 4, cancel: Cancel | None = None, **more: Any) -> Outcome:
+    clock = iter(range(10_000))
+    return execute(
+        plan(n_blocks),
+        run_id="7f3a",
+        archive=diary,
+        launch=launch,
+        clock=lambda: float(next(clock)),
+        listener=diary,
+        cancel=cancel or Cancel(),
+        **more,
+    )
+
+
+def test_every_cell_runs_once_a_block_in_the_drawn_order() -> None:
+    diary = Diary()
+    outcome = run(diary, launcher())
+    expected = [("a", "b")[arm] for block in range(4) for _, arm in block_order(1, 2, block, 4711)]
+    assert [model for _, model, _, _ in diary.begun] == expected
+    assert [launch for launch, *_ in diary.begun] == [f"7f3a/{n}" for n in range(1, 9)]
+    assert diary.blocks == [0, 1, 2, 3]
+    assert (outcome.n_done, outcome.n_failed, outcome.stop_reason) == (8, 0, "all blocks done")
+    assert diary.ended == "all blocks done"
+    assert all(events == [EventType.HELLO, EventType.DONE] for events in diary.accepted.values())
+
+
+def test_a_cell_that_can_only_fail_again_is_dropped_and_the_run_goes_on() -> None:
+    diary = Diary()
+    outcome = run(diary, launcher(b=FailureKind.MODEL_INVALID))
+    assert sorted(model for _, model, *_ in diary.begun) == ["a", "a", "a", "a", "b"]
+    assert (outcome.n_done, outcome.n_failed) == (4, 1)
+
+
+def test_a_crash_gets_a_second_try() -> None:
+    diary = Diary()
+    run(diary, launcher(b=FailureKind.CRASHED))
+    assert [model for _, model, *_ in diary.begun].count("b") == 2
+
+
+def test_a_run_in_which_everything_fails_ends_early_and_says_so() -> None:
+    diary = Diary()
+    outcome = run(diary, launcher(a=FailureKind.MODEL_MISSING, b=FailureKind.MODEL_MISSING))
+    assert (outcome.n_done, outcome.n_failed, outcome.stop_reason) == (0, 2, "every cell failed")
+    assert diary.blocks == [0]
+
+
+def test_cancelling_leaves_the_block_open_and_the_run_unfinished() -> None:
+    diary, cancel = Diary(), Cancel()
+    cancel.set()
+    outcome = run(diary, launcher(a=FailureKind.CANCELLED, b=FailureKind.CANCELLED), cancel=cancel)
+    assert outcome.stop_reason == "cancelled"
+    assert (diary.blocks, diary.ended, len(diary.begun)) == ([], None, 1)
+
+
+def test_resuming_starts_with_the_block_that_was_cut() -> None:
+    diary = Diary()
+    run(diary, launcher(), start=Start(block=2, launch_number=6))
+    assert [block for _, _, block, _ in diary.begun] == [2, 2, 3, 3]
+    assert diary.begun[0][0] == "7f3a/6"
+
+
+def test_a_launcher_that_ends_without_a_word_is_our_own_fault() -> None:
+    with pytest.raises(RuntimeError, match="without done or failed"):
+        run(Diary(), lambda _job: iter(()))

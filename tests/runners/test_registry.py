@@ -1,0 +1,66 @@
+"""One conformance test over the whole registry, and: listing engines imports no framework."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from runners import registry
+from runners.contract import Option
+from runners.errors import RunnerUnavailable
+
+FRAMEWORKS = {"mlx", "mlx_lm", "llama_cpp", "coremltools", "numpy", "transformers", "psutil"}
+
+
+@pytest.mark.parametrize("name", registry.ENGINES)
+def test_listing_an_engine_does_not_import_its_framework(name: str) -> None:
+    code = f"import sys; from runners.registry import load; load({name!r}).unavailable_because(); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
+    assert not FRAMEWORKS & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", registry.ENGINES)
+def test_an_engine_keeps_the_contract(name: str) -> None:
+    engine = registry.load(name)
+    assert engine.name == name
+    assert engine.formats
+    assert "n_ctx" in engine.options, "the worker fills it in for every engine"
+    for option_name, option in engine.options.items():
+        assert isinstance(option, Option)
+        assert option.help, option_name
+        if option.default is not None:
+            registry.check_options(engine, {option_name: option.default})
+
+
+@pytest.mark.parametrize("name", registry.ENGINES)
+def test_asking_whether_an_engine_can_be_used_is_quick_and_never_raises(name: str) -> None:
+    begun = time.perf_counter()
+    reason = registry.load(name).unavailable_because()
+    assert reason is None or (isinstance(reason, str) and reason)
+    assert time.perf_counter() - begun < 1.0
+
+
+def test_a_wrong_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(RunnerUnavailable) as caught:
+        registry.load("llamacpp")
+    assert caught.value.remedy == "Did you mean 'llama_cpp'?"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sed": 1}, "no option 'sed'"),
+        ({"seed": "1"}, "takes a whole number"),
+        ({"seed": True}, "takes a whole number"),
+        ({"is_realtime": 1}, "takes true or false"),
+        ({"die": "SIGNAL"}, "cannot be 'SIGNAL'"),
+    ],
+)
+def test_options_are_checked_before_anything_runs(options: dict[str, str | int], message: str) -> None:
+    with pytest.raises(RunnerUnavailable, match=message):
+        registry.check_options(registry.load("fake"), options)
+
+
+def test_a_whole_number_does_for_a_number() -> None:
+    registry.check_options(registry.load("fake"), {"decode_tok_per_s": 12})
