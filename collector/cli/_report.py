@@ -6,30 +6,42 @@ from rich.console import Console
 from rich.text import Text
 
 from collector import stats
+from collector.cli._common import echo_json
+from collector.cli._output import console
 from collector.cli._tables import print_cells
 from collector.paths import shown
-from collector.queries import CellResult
+from collector.queries import CellResult, Reader
 from collector.run import Outcome
 
 _HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
 
 
-def print_run(console: Console, outcome: Outcome, cells: Sequence[CellResult], db: str) -> None:
+def report(outcome: Outcome, db: str, *, as_json: bool) -> None:
+    """The result on standard output: tables, or the envelope."""
+    with Reader.open(db) as reader:
+        cells = reader.cells([outcome.run_id])
+    if as_json:
+        echo_json("run", {"outcome": outcome, "cells": cells})
+    else:
+        print_run(console(), outcome, cells, db)
+
+
+def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db: str) -> None:
     """Everything a person wants at the end of `phibench run`."""
     if outcome.stop_reason == "cancelled":
-        console.print("\nstopped by hand; everything measured so far is kept")
+        screen.print("\nstopped by hand; everything measured so far is kept")
     sentence = finding(cells)
     if sentence:
-        console.print()
-        console.print(Text(sentence), soft_wrap=True)
-    print_cells(console, cells)
-    console.print()
+        screen.print()
+        screen.print(Text(sentence), soft_wrap=True)
+    print_cells(screen, cells)
+    screen.print()
     if outcome.n_failed:
         n_launches = outcome.n_done + outcome.n_failed
-        console.print(f"{outcome.n_failed} of {n_launches} launches failed: phibench show {outcome.run_id}")
+        screen.print(f"{outcome.n_failed} of {n_launches} launches failed: phibench show {outcome.run_id}")
     for line in _next(outcome, cells):
-        console.print(f"next    {line}")
-    console.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
+        screen.print(f"next    {line}")
+    screen.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
 
 
 def finding(cells: Sequence[CellResult]) -> str | None:
@@ -78,4 +90,3 @@ def _next(outcome: Outcome, cells: Sequence[CellResult]) -> list[str]:
         "phibench export csv comparison.csv         take it away",
         "phibench suites show standard              what a thorough run would take here",
     ]
-

@@ -8,7 +8,6 @@ import click
 from collector.cli._common import (
     Duration,
     db_option,
-    echo_json,
     json_option,
     leave,
     quiet_option,
@@ -42,6 +41,7 @@ def run(suite_name: str, *, db: str, as_json: bool, is_quiet: bool, resume: bool
     from collector.cli import _estimates as estimates
     from collector.cli._output import console
     from collector.cli._perform import exit_code, perform
+    from collector.cli._report import report
     from collector.cli._resume import find_resumption
 
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
@@ -52,7 +52,7 @@ def run(suite_name: str, *, db: str, as_json: bool, is_quiet: bool, resume: bool
     forecast = estimates.for_plan(plan, db)
     _announce(screen, plan, forecast)
     outcome = perform(plan, db=db, console=screen, forecast=forecast, resumption=resumption, wait_s=wait_s)
-    _report(outcome, db, as_json=as_json)
+    report(outcome, db, as_json=as_json)
     leave(exit_code(outcome))
 
 
@@ -86,16 +86,3 @@ def _announce(screen: Any, plan: Any, forecast: Any) -> None:
     cells = f"{arms} {'arm' if arms == 1 else 'arms'} × {workloads} {'workload' if workloads == 1 else 'workloads'}"
     screen.print(f"plan    {plan.suite}: {cells} × {plan.n_blocks} blocks, a fresh process each, seed {plan.seed}")
     screen.print(f"time    {estimates.sentence(forecast)}; shorter: --blocks N")
-
-
-def _report(outcome: Any, db: str, *, as_json: bool) -> None:
-    from collector.cli._output import console
-    from collector.cli._report import print_run
-    from collector.queries import Reader
-
-    with Reader.open(db) as reader:
-        cells = reader.cells([outcome.run_id])
-        if as_json:
-            echo_json("run", {"outcome": outcome, "cells": cells})
-            return
-        print_run(console(), outcome, cells, db)

@@ -1,6 +1,7 @@
 """The machine itself: platform, processor, memory, power and the variables that change an engine's behaviour."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 
 from collector.doctor.finding import Finding, Group, fix, note, ok
@@ -101,6 +102,10 @@ def environment(variables: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     if "CMAKE_ARGS" in variables:
         text = f"CMAKE_ARGS is set ({variables['CMAKE_ARGS']}): a build takes it, and uv does not build anew for it"
         yield note(Group.MACHINE, text)
-    ours = {k: v for k, v in variables.items() if k.startswith("PHIBENCH_")}
+    ours = {k: _without_password(v) for k, v in variables.items() if k.startswith("PHIBENCH_")}
     if ours:
         yield note(Group.MACHINE, f"set here: {', '.join(f'{name}={value}' for name, value in sorted(ours.items()))}")
+
+
+def _without_password(value: str) -> str:
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value)

@@ -1,0 +1,107 @@
+"""`phibench quickstart`: from nothing to the comparison, in one command."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from collector.cli._common import db_option, json_option, leave, quiet_option, warn
+
+FULL = ("phi-3-mini-4k", "llama-2-7b")
+SMALL = ("llama-3.2-1b", "tinyllama-1.1b")
+LEAST_FREE_BYTES = 10_000_000_000
+"""Memory and disk for both full-size models with room to spare; below it the small pair is measured instead."""
+
+
+@click.command()
+@click.option(
+    "--blocks", "n_blocks", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes each."
+)
+@click.option("--small", "is_small", is_flag=True, help="Measure two models of about 1 billion parameters instead.")
+@db_option
+@json_option
+@quiet_option
+def quickstart(*, n_blocks: int, is_small: bool, db: str, as_json: bool, is_quiet: bool) -> None:
+    """
+    Measure Phi-3-mini against LLaMA-2-7B on this machine, now.
+
+    Writes both models in full size with random weights (their speed and memory are real, their text is not), runs the
+    quick suite and shows the comparison. Nothing is downloaded.
+    """
+    from collector.cli import _estimates as estimates
+    from collector.cli._output import console
+    from collector.cli._perform import exit_code, perform
+    from collector.cli._report import report
+
+    screen = console(is_stderr=as_json, is_quiet=is_quiet)
+    _introduce(screen)
+    chosen = SMALL if is_small or _is_tight() else FULL
+    plan = _plan(chosen, n_blocks, screen)
+    forecast = estimates.for_plan(plan, db)
+    chat = plan.workloads[0]
+    shape = f"{chat.name}: {chat.n_prompt_tokens} prompt tokens, {chat.n_generated_tokens} generated"
+    screen.print(f"plan    {shape} · {len(plan.arms)} models × {n_blocks} blocks, a fresh process each")
+    screen.print(f"time    {estimates.sentence(forecast)}\n")
+    outcome = perform(plan, db=db, console=screen, forecast=forecast)
+    report(outcome, db, as_json=as_json)
+    leave(exit_code(outcome))
+
+
+def _introduce(screen: Any) -> None:
+    """Who we are, what this machine is, and whether the engine works at all."""
+    from collector import provenance
+    from collector.doctor import engines
+    from runners import device
+
+    machine = device.snapshot()
+    memory = f"{(machine.memory_bytes or 0) / (1 << 30):.0f} GiB"
+    words = [machine.name, memory, f"{machine.os_name} {machine.os_version or ''}".strip()]
+    if machine.is_virtual:
+        words.append("virtual machine")
+    screen.print(f"phibench {provenance.version()} · this machine: {', '.join(words)}")
+    for finding in engines.examine(machine, is_fresh=False):
+        if finding.is_blocking:
+            raise click.ClickException(f"{finding.message}\n  Try: {finding.remedy}")
+        if "llama_cpp" in finding.message:
+            screen.print(f"engine  {finding.message}")
+
+
+def _is_tight() -> bool:
+    """Whether the full-size pair would be too much for this machine; says so."""
+    import shutil
+
+    from collector import models
+    from collector.cli._numbers import size
+    from runners import device
+
+    folder = models.cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    present = {(ref.model, ref.quant) for ref in models.local()}
+    is_written = all((name, "q4_0") in present for name in FULL)
+    free = {"memory": device.available_memory_bytes(), "disk": None if is_written else shutil.disk_usage(folder).free}
+    short = {name: n for name, n in free.items() if n is not None and n < LEAST_FREE_BYTES}
+    for name, n_bytes in short.items():
+        warn(f"{size(n_bytes)} of {name} are free, {size(LEAST_FREE_BYTES)} are wanted: measuring two smaller models")
+    return bool(short)
+
+
+def _plan(chosen: Sequence[str], n_blocks: int, screen: Any) -> Any:
+    from collector import suite
+    from collector.cli._perform import synthesis_progress
+    from collector.plan import arm_specs, make_plan
+
+    quick = suite.load("quick")
+    with synthesis_progress(screen) as on_progress:
+        plan = make_plan(
+            quick,
+            arm_specs(quick, model_names=chosen),
+            seed=secrets.randbelow(1 << 31),
+            n_blocks=n_blocks,
+            on_progress=on_progress,
+        )
+    for arm in plan.arms:
+        size = f"{(arm.model.n_bytes or 0) / (1 << 30):.2f} GiB"
+        role = "the baseline" if arm.model.model == chosen[1] else "random weights: speed is real, text is not"
+        screen.print(f"models  {arm.label:<24} {size:>9}  {role}")
+    return plan
