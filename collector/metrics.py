@@ -9,6 +9,7 @@ this table. Changing a formula means a new version, never an edit. Unknown is No
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -75,9 +76,7 @@ def derive(trace: Trace, workload: Workload, n_threads: int | None = None) -> di
         workload: decides which metrics apply; the others are None.
         n_threads: threads that compute, as in effect; None leaves ``cpu_share`` unknown.
     """
-    return {
-        m.name: m.derive(trace, workload, n_threads) if workload.kind in m.is_for else None for m in SAMPLE_METRICS
-    }
+    return {m.name: m.derive(trace, workload, n_threads) if workload.kind in m.is_for else None for m in SAMPLE_METRICS}
 
 
 def derive_launch(evidence: LaunchEvidence) -> dict[str, float | None]:
@@ -140,7 +139,7 @@ def gaps_s(trace: Trace) -> tuple[float, ...]:
     if trace.granularity is not Granularity.TOKEN or is_chunked(trace):
         return ()
     times = _deliveries(trace).dt_ns
-    return tuple((b - a) / 1e9 for a, b in zip(times, times[1:], strict=False))
+    return tuple((b - a) / 1e9 for a, b in pairwise(times))
 
 
 def _first_ns(trace: Trace) -> int | None:
@@ -222,9 +221,13 @@ def _highest_reading(name: str, evidence: LaunchEvidence) -> float | None:
 def _table() -> Iterator[Metric]:
     def sample(name: str, unit: str, better: Better | None, definition: str, fn: Callable[..., float | None],
                kinds: frozenset[WorkloadKind] = _GENERATION) -> Metric:  # fmt: skip
-        return Metric(name=name, unit=unit, better=better, definition=definition, level="sample", derive=fn, is_for=kinds)
+        return Metric(
+            name=name, unit=unit, better=better, definition=definition, level="sample", derive=fn, is_for=kinds
+        )
 
-    def launch(name: str, unit: str, better: Better | None, definition: str, source: Callable[..., float | None]) -> Metric:
+    def launch(
+        name: str, unit: str, better: Better | None, definition: str, source: Callable[..., float | None]
+    ) -> Metric:
         return Metric(
             name=name, unit=unit, better=better, definition=definition, level="launch", derive=partial(source, name)
         )

@@ -11,6 +11,7 @@ for the gaps and, when deliveries carry several tokens, for the counts: smallest
 
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 VERSION = 1
 _HEADER_BYTES = 5
@@ -30,7 +31,7 @@ def pack_times(dt_ns: Sequence[int], n_tokens: Sequence[int] | None = None) -> b
     Raises:
         ValueError: times that fall or are negative, or counts that do not match.
     """
-    gaps = [b - a for a, b in zip(dt_ns, dt_ns[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(dt_ns)]
     if not dt_ns or dt_ns[0] < 0 or min(gaps, default=0) < 0:
         raise ValueError("token times must rise from 0 on")
     if n_tokens is not None and (len(n_tokens) != len(dt_ns) or min(n_tokens) < 0):
@@ -88,7 +89,7 @@ def _unpack_body(body: bytes) -> Times:
 
 
 def _encode(residuals: Sequence[int], order: int) -> str:
-    """Exponential Golomb of order k: (x >> k) + 1 in Elias gamma, then the k low bits: in all x + 2^k with zeros before."""
+    """Exponential Golomb of order k: x + 2^k in binary, behind as many zeros as it has digits beyond k + 1."""
     bias = 1 << order
     texts = (format(x + bias, "b") for x in residuals)
     return "".join("0" * (len(text) - order - 1) + text for text in texts)

@@ -6,6 +6,8 @@ see. JSON that is only read whole is text in canonical form. Metric columns come
 migration must equal this file (a test compares them). No queries here.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,7 +22,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeEngine
 
 from collector.metrics import SAMPLE_METRICS, Metric
 
@@ -49,10 +50,9 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
-def metric_column(metric: Metric) -> Column[float]:
+def metric_column(metric: Metric) -> Column[Any]:
     """The column of one sample metric: NULL where it is unknown."""
-    kind: TypeEngine[float] = Integer() if metric.is_integer else Float(53)
-    return Column(metric.name, kind)
+    return Column(metric.name, Integer() if metric.is_integer else Float(53))
 
 
 device = Table(

@@ -67,12 +67,8 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """'phi-3-mini-4k q4_0', with engine and options where they say something."""
-        words = [self.model.model] if self.model.quant == "none" else [self.model.model, self.model.quant]
-        if self.engine != "llama_cpp":
-            words.append(self.engine)
-        words += [f"{name}={value}" for name, value in sorted(self.options.items())]
-        return " ".join([*words, *([f"python={self.python}"] if self.python else [])])
+        """See :func:`arm_label`."""
+        return arm_label(self.model.model, self.model.quant, self.engine, self.options, self.python)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +84,15 @@ class Plan:
     n_iterations: int = 1
     duration_s: float | None = None
     timeout_s: float = 900.0
+
+
+def arm_label(model: str, quant: str, engine: str, options: Mapping[str, Scalar], python: str | None) -> str:
+    """'phi-3-mini-4k q4_0', with engine, options and interpreter where they say something."""
+    words = [model] if quant == "none" else [model, quant]
+    if engine != "llama_cpp":
+        words.append(engine)
+    words += [f"{name}={value}" for name, value in sorted(options.items())]
+    return " ".join([*words, *([f"python={python}"] if python else [])])
 
 
 def shipped() -> tuple[str, ...]:

@@ -58,10 +58,10 @@ def finding(cells: Sequence[CellResult]) -> str | None:
 
 
 def _sentence(metric: str, first: CellResult, second: CellResult) -> str | None:
-    by_block = dict(zip(second.blocks, second.values[metric], strict=True))
+    by_block = dict(zip(second.blocks[metric], second.values[metric], strict=True))
     pairs = [
         (value, by_block[block])
-        for block, value in zip(first.blocks, first.values[metric], strict=True)
+        for block, value in zip(first.blocks[metric], first.values[metric], strict=True)
         if block in by_block
     ]
     ratios = [a / b for a, b in pairs if a and b]

@@ -52,10 +52,8 @@ def _show(finding: Any, group: str) -> None:
     import textwrap
 
     width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
-    indent = " " * 16
-    click.echo(
-        textwrap.fill(finding.message, width, initial_indent=f"{group:9} {finding.level:5} ", subsequent_indent=indent)
-    )
+    head, indent = f"{group:9} {finding.level:5} ", " " * 16
+    click.echo(textwrap.fill(finding.message, width, initial_indent=head, subsequent_indent=indent))
     for line in finding.remedy.splitlines():
         click.echo(f"{indent}try: {line}")
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from collector.doctor import engines, install, machine, quiet, storage
 from collector.doctor.finding import Finding, Group, Level
 from runners import device
+from runners.device import virtual
 
 __all__ = ["Finding", "Group", "Level", "examine", "is_blocked"]
 
@@ -28,7 +29,7 @@ def examine(database: str, *, is_fresh: bool = False, over_s: float = 1.5) -> It
     """
     snapshot, reading = device.snapshot(), device.machine_reading()
     yield from machine.platform(device.refuse_platform())
-    yield from machine.cpu(snapshot, device.default_threads())
+    yield from machine.cpu(snapshot, device.default_threads(), virtual.container())
     yield from machine.memory(snapshot, reading)
     yield from machine.power(reading)
     yield from machine.environment()

@@ -14,6 +14,7 @@ from runners.contract import DeviceSnapshot, Engine
 _LIBRARIES = {"llama_cpp": "llama_cpp"}
 _NATIVE = (("avx2", "AVX2"), ("avx512f", "AVX512"))
 _APT = "sudo apt install g++   (Debian, Ubuntu)   or   xcode-select --install   (macOS)"
+_GCC_WITH_SOUND_AMX = 13
 _COMPILERS = ("c++", "g++", "clang++")
 
 
@@ -82,7 +83,7 @@ def unused(name: str, snapshot: DeviceSnapshot, build: Mapping[str, object]) -> 
     ]
     if unused_sets:
         text = f"{name} was built without {' and '.join(unused_sets)}, which this CPU has: slower than it can be"
-        remedy = f"unset SOURCE_DATE_EPOCH CMAKE_ARGS; {probe.rebuild(without_amx=True)}"
+        remedy = f"unset SOURCE_DATE_EPOCH CMAKE_ARGS; {probe.rebuild()}"
         yield fix(Group.ENGINES, text, remedy)
 
 
@@ -96,9 +97,9 @@ def compiler(snapshot: DeviceSnapshot, find: Callable[[], tuple[str, str] | None
     first = said.partition("\n")[0].strip()
     yield ok(Group.ENGINES, f"C++ compiler {path}: {first}")
     major = re.search(r"\b(\d+)\.\d+\.\d+\b", first)
-    is_old_gcc = "clang" not in said.lower() and major is not None and int(major[1]) < 13
+    is_old_gcc = "clang" not in said.lower() and major is not None and int(major[1]) < _GCC_WITH_SOUND_AMX
     if "amx_int8" in snapshot.cpu_features and is_old_gcc:
-        text = f"gcc {major[1] if major else ''} gets llama.cpp's AMX kernels wrong; a build from a checkout leaves them out"
+        text = "this gcc gets llama.cpp's AMX kernels wrong; a build from a checkout leaves them out"
         yield note(Group.ENGINES, text, "docs/install.md says how to keep them with gcc 13 or clang")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from collector.doctor.finding import Finding, Group, fix, note, ok
 from runners.contract import DeviceSnapshot, Reading
-from runners.device import virtual
 
 _SHOWN = (
     ("amx_int8", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("sve", "SVE"), ("i8mm", "I8MM"),
@@ -25,8 +24,8 @@ def platform(refusal: str | None) -> Iterator[Finding]:
         yield fix(Group.MACHINE, reason or refusal, remedy, is_blocking=True)
 
 
-def cpu(snapshot: DeviceSnapshot, n_threads: int) -> Iterator[Finding]:
-    """Processor, cores that count, instruction sets, virtual machine."""
+def cpu(snapshot: DeviceSnapshot, n_threads: int, container: str | None = None) -> Iterator[Finding]:
+    """Processor, cores that count, instruction sets, virtual machine, container."""
     usable = "" if snapshot.n_usable_cores is None else f" ({snapshot.n_usable_cores} usable)"
     sets = [shown for flag, shown in _SHOWN if flag in snapshot.cpu_features]
     if "AVX2" in sets or "AVX-512" in sets:
@@ -40,9 +39,9 @@ def cpu(snapshot: DeviceSnapshot, n_threads: int) -> Iterator[Finding]:
     if snapshot.is_virtual:
         kind = "" if snapshot.hypervisor in {None, "unknown"} else f" ({snapshot.hypervisor})"
         yield note(Group.MACHINE, f"virtual machine{kind}: expect noise between runs; results are flagged virtualised")
-    box = virtual.container()
-    if box is not None:
-        yield note(Group.MACHINE, f"inside a container ({box}): its limits are those of this machine for phibench")
+    if container is not None:
+        text = f"inside a container ({container}): where it has a CPU quota or a memory limit, they count"
+        yield note(Group.MACHINE, text)
 
 
 def memory(snapshot: DeviceSnapshot, reading: Reading) -> Iterator[Finding]:

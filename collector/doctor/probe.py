@@ -89,14 +89,12 @@ def judge(events: list[Event], took_s: float) -> Verdict:
         return Verdict(is_ok=True, message=text, took_s=took_s, version=facts.get("version"), build=build)
     message, remedy = str(last.data["message"]), str(last.data.get("remedy") or "")
     is_illegal = "SIGILL" in message
-    if has_amx(build) and (is_illegal or "SIGSEGV" in message):
-        message += ": this is how AMX kernels end that gcc 12 compiled wrongly"
-        remedy = rebuild(without_amx=True)
-    elif is_illegal:
-        message += ": it was built for another CPU"
+    if is_illegal or "SIGSEGV" in message:
         remedy = rebuild()
-    elif "SIGSEGV" in message:
-        remedy = rebuild(without_amx=True)
+        if has_feature(build, "AMX_INT8"):
+            message += ": so end AMX kernels that gcc 12 compiled wrongly; -U__AMX_INT8__ leaves them out"
+        elif is_illegal:
+            message += ": it was built for another CPU"
     return Verdict(
         is_ok=False,
         message=message,
@@ -108,23 +106,19 @@ def judge(events: list[Event], took_s: float) -> Verdict:
     )
 
 
-def has_amx(build: Mapping[str, Scalar | None]) -> bool:
-    """Whether the engine's build says that it has AMX kernels, as a field or within llama.cpp's system info."""
-    return has_feature(build, "AMX_INT8")
-
-
 def has_feature(build: Mapping[str, Scalar | None], name: str) -> bool:
     """Whether a build was compiled with an instruction set; llama.cpp lists those that it has as ``NAME = 1``."""
     said = " | ".join(f"{key} = {value}" for key, value in build.items())
     return re.search(rf"\b{name}\b\s*=?\s*(1\b|True\b|\||,|$)", said) is not None
 
 
-def rebuild(*, without_amx: bool = False) -> str:
-    """The commands that compile the engine again for this CPU, by either road."""
-    flags = f" {_FLAGS}" if without_amx else ""
+def rebuild() -> str:
+    """The commands that compile the engine again for this CPU without the AMX kernels, by three roads."""
+    package = f"llama-cpp-python{_pin()} {_FLAGS}"
     return (
-        "uv sync --reinstall-package llama-cpp-python   in a checkout, or\n"
-        f"pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python{_pin()}{flags}"
+        "uv sync --reinstall-package llama-cpp-python   (in a checkout, whose settings have the flags)\n"
+        f"uv pip install --reinstall-package llama-cpp-python --no-deps {package}\n"
+        f"pip install --force-reinstall --no-cache-dir --no-deps {package}"
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import URL, Connection, Engine, delete, func, insert, select, update
 
 from collector import schema
 from collector.errors import StoreError
@@ -53,9 +53,7 @@ class Store:
         """
         parsed = database.parsed(url)
         synchronous = "NORMAL" if is_bulk else "FULL"
-        return cls(
-            database.open_for_writing(parsed, synchronous=synchronous, busy_timeout_s=busy_timeout_s), parsed
-        )
+        return cls(database.open_for_writing(parsed, synchronous=synchronous, busy_timeout_s=busy_timeout_s), parsed)
 
     @property
     def name(self) -> str:
@@ -213,7 +211,7 @@ def _run_key(connection: Connection, run_id: str) -> int:
     return key
 
 
-def _launch(connection: Connection, launch_id: str) -> Row[Any]:
+def _launch(connection: Connection, launch_id: str) -> Any:
     columns = (_LAUNCH.c.key, _LAUNCH.c.state, _LAUNCH.c.n_threads, _LAUNCH.c.job_json)
     launch = connection.execute(select(*columns).where(_LAUNCH.c.id == launch_id)).first()
     if launch is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from collector import metrics, schema
 from collector.packing import unpack_times
@@ -41,7 +41,7 @@ def add_flags(connection: Connection, launch_key: int, flags: Iterable[str]) -> 
         connection.execute(update(_LAUNCH).where(_LAUNCH.c.key == launch_key).values(flags=ev.joined(new)))
 
 
-def gather(connection: Connection, launch: Row[Any]) -> Evidence:
+def gather(connection: Connection, launch: Any) -> Evidence:
     """The evidence of a launch as it is stored, in the contract's types."""
     wanted = (EventType.HELLO, EventType.LOADED, EventType.READING, EventType.ITERATION)
     query = (
@@ -56,7 +56,7 @@ def gather(connection: Connection, launch: Row[Any]) -> Evidence:
         .order_by(_EVENT.c.key)
     )
     found = [(EventType(row.type), rows.loads(row.data_json), row.packed_times) for row in connection.execute(query)]
-    hello = next((data for kind, data, _ in found if kind is EventType.HELLO), {})
+    hello: dict[str, Any] = next((data for kind, data, _ in found if kind is EventType.HELLO), {})
     loaded = next((data for kind, data, _ in found if kind is EventType.LOADED), None)
     iterations = [(data, blob) for kind, data, blob in found if kind is EventType.ITERATION]
     return Evidence(
@@ -77,7 +77,7 @@ def trace_of(data: dict[str, Any], packed_times: bytes) -> Trace:
     return from_wire(Trace, {**data["trace"], "dt_ns": dt_ns, "n_tokens": n_tokens})
 
 
-def _stat_columns(connection: Connection, launch: Row[Any]) -> dict[str, Any]:
+def _stat_columns(connection: Connection, launch: Any) -> dict[str, Any]:
     """What every row of the launch says beside its metric: what pages filter by."""
     environment = schema.environment
     query = select(environment.c.device_key).where(environment.c.key == launch.environment_key)
@@ -90,7 +90,7 @@ def _stat_columns(connection: Connection, launch: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _fill_cpu_shares(connection: Connection, launch: Row[Any]) -> None:
+def _fill_cpu_shares(connection: Connection, launch: Any) -> None:
     """Samples that came before the engine had said how many threads compute."""
     if not launch.n_threads:
         return
@@ -104,7 +104,7 @@ def _fill_cpu_shares(connection: Connection, launch: Row[Any]) -> None:
         connection.execute(update(_SAMPLE).where(_SAMPLE.c.key == row.key).values(cpu_share=share))
 
 
-def _earlier_hashes(connection: Connection, launch: Row[Any]) -> frozenset[str]:
+def _earlier_hashes(connection: Connection, launch: Any) -> frozenset[str]:
     """Token hashes, in hex, of earlier good launches of the same cell in the same environment."""
     query = (
         select(_SAMPLE.c.token_hash)
@@ -122,7 +122,7 @@ def _earlier_hashes(connection: Connection, launch: Row[Any]) -> frozenset[str]:
     return frozenset(row.token_hash.hex() for row in connection.execute(query))
 
 
-def _look_for_contention(connection: Connection, launch: Row[Any]) -> None:
+def _look_for_contention(connection: Connection, launch: Any) -> None:
     """Flag every launch of this cell and run that got far less of the processor than the others."""
     query = select(_STAT.c.launch_key, _STAT.c.median).where(
         _STAT.c.metric == "cpu_share",

@@ -80,7 +80,7 @@ def make_engine(url: URL, pragmas: Mapping[str, str | int], *, begin: str) -> En
 
 
 def _configurer(pragmas: Mapping[str, str | int]) -> Callable[[Any, Any], None]:
-    def configure(connection: Any, record: Any) -> None:
+    def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for name, value in pragmas.items():
@@ -154,8 +154,8 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "keep a copy, then try: sqlite3 FILE .recover | sqlite3 NEW_FILE, and use NEW_FILE with --db",
     ),
     (("SQLITE_CANTOPEN",), "cannot be opened", "check that the folder exists and may be read and written"),
-    (("SQLITE_IOERR",), "cannot be read or written: the disk reports a fault", "check the disk, or use another with --db"),
-)  # fmt: skip
+    (("SQLITE_IOERR",), "cannot be read or written: the disk reports a fault", "use another disk with --db"),
+)
 
 
 def _fault(orig: BaseException, name: str) -> StoreError | None:
@@ -238,7 +238,7 @@ def check_version(connection: Any, url: URL) -> str | None:
         )
     if version is not None and version not in migrations.KNOWN:
         raise StoreError(
-            f"{masked(url)} was written by a newer phibench (its schema is {version}, this one knows {migrations.HEAD})",
+            f"{masked(url)} was written by a newer phibench (schema {version}; this one knows {migrations.HEAD})",
             "update phibench, or choose another file with --db",
         )
     return version

@@ -71,13 +71,9 @@ def stats(evidence: Evidence) -> Iterator[Stat]:
     for metric in metrics.SAMPLE_METRICS:
         values = [v for sample in derived if (v := sample[metric.name]) is not None]
         if values:
-            yield Stat(
-                metric=metric.name, n=len(values), median=median(values), low=min(values), high=max(values)
-            )
+            yield Stat(metric=metric.name, n=len(values), median=median(values), low=min(values), high=max(values))
     launch = metrics.derive_launch(
-        LaunchEvidence(
-            workload=workload, traces=evidence.traces, readings=evidence.readings, loaded=evidence.loaded
-        )
+        LaunchEvidence(workload=workload, traces=evidence.traces, readings=evidence.readings, loaded=evidence.loaded)
     )
     for name, value in launch.items():
         if value is not None:

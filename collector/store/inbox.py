@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from collector import schema
 from collector.store import rows
@@ -30,7 +30,7 @@ class _Sorted:
     seqs: frozenset[int]
 
 
-def take(connection: Connection, launch: Row[Any], events: Sequence[Event], now_utc: str) -> int:
+def take(connection: Connection, launch: Any, events: Sequence[Event], now_utc: str) -> int:
     """
     Store what is new of these events and whatever follows from it.
 
@@ -73,9 +73,7 @@ def _sort(connection: Connection, launch_key: int, events: Sequence[Event]) -> _
         elif known[key] != digest:
             conflicts.append(event)
     boot = events[-1].boot
-    return _Sorted(
-        fresh=tuple(fresh), conflicts=tuple(conflicts), seqs=frozenset(seq for b, seq in known if b == boot)
-    )
+    return _Sorted(fresh=tuple(fresh), conflicts=tuple(conflicts), seqs=frozenset(seq for b, seq in known if b == boot))
 
 
 def _contiguous(seqs: frozenset[int]) -> int:
@@ -99,22 +97,18 @@ def _note_conflicts(connection: Connection, launch_key: int, events: Iterable[Ev
     insert_rows(connection, table, list(new.values()))
 
 
-def _store(connection: Connection, launch: Row[Any], events: Sequence[Event], n_threads: int | None) -> None:
+def _store(connection: Connection, launch: Any, events: Sequence[Event], n_threads: int | None) -> None:
     workload = from_wire(Workload, rows.loads(launch.job_json)["workload"])
     insert_rows(connection, _EVENT, [rows.event_row(event, launch.key) for event in events])
     samples = [
-        rows.sample_row(event, launch.key, workload, n_threads)
-        for event in events
-        if event.type is EventType.ITERATION
+        rows.sample_row(event, launch.key, workload, n_threads) for event in events if event.type is EventType.ITERATION
     ]
     insert_rows(connection, schema.sample, samples)
     reported = [row for event in events for row in rows.reported_rows(event, launch.key)]
     insert_rows(connection, schema.reported_value, reported)
 
 
-def _facts(
-    connection: Connection, events: Iterable[Event], now_utc: str, *, is_running: bool
-) -> dict[str, Any]:
+def _facts(connection: Connection, events: Iterable[Event], now_utc: str, *, is_running: bool) -> dict[str, Any]:
     """What these events say of the launch itself, as columns of its row; the first end that arrives is its end."""
     facts: dict[str, Any] = {}
     for event in events:
@@ -158,9 +152,7 @@ def _environment_key(connection: Connection, hello: Mapping[str, Any]) -> int:
         "engine_json": rows.json_text(engine) if engine else None,
     }
     identity = {"digest": rows.digest(columns)}
-    return key_of(
-        connection, schema.environment, identity, {**columns, "device_key": _device_key(connection, device)}
-    )
+    return key_of(connection, schema.environment, identity, {**columns, "device_key": _device_key(connection, device)})
 
 
 def _device_key(connection: Connection, device: DeviceSnapshot) -> int:
@@ -177,6 +169,6 @@ def key_of(connection: Connection, table: Table, identity: Mapping[str, Any], re
     found: int | None = connection.execute(select(table.c.key).where(table.c[name] == value)).scalar()
     if found is not None:
         return found
-    result = connection.execute(insert(table).values({**identity, **rest}))
-    key: int = result.inserted_primary_key[0]
+    inserted = connection.execute(insert(table).values({**identity, **rest}).returning(table.c.key))
+    key: int = inserted.scalar_one()
     return key

@@ -157,10 +157,7 @@ def upgrade() -> None:
         sa.Column("leased_until_utc", sa.Text(), nullable=True),
         sa.Column("n_attempts", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
-            ["paired_device_key"],
-            ["paired_device.key"],
-            name=op.f("fk_job_paired_device_key"),
-            ondelete="CASCADE",
+            ["paired_device_key"], ["paired_device.key"], name=op.f("fk_job_paired_device_key"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_job")),
         sa.UniqueConstraint("launch_id", name=op.f("uq_job_launch_id")),
@@ -171,9 +168,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("run_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("set_at_utc", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_key"], ["run.key"], name=op.f("fk_named_run_run_key"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_key"], ["run.key"], name=op.f("fk_named_run_run_key"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_named_run")),
     )
     op.create_table(
@@ -206,10 +201,7 @@ def upgrade() -> None:
         sa.Column("failure_detail", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["arm_key"], ["arm.key"], name=op.f("fk_launch_arm_key"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["environment_key"],
-            ["environment.key"],
-            name=op.f("fk_launch_environment_key"),
-            ondelete="CASCADE",
+            ["environment_key"], ["environment.key"], name=op.f("fk_launch_environment_key"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["run_key"], ["run.key"], name=op.f("fk_launch_run_key"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
@@ -230,9 +222,7 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("data_json", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["launch_key"], ["launch.key"], name=op.f("fk_event_launch_key"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["launch_key"], ["launch.key"], name=op.f("fk_event_launch_key"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_event")),
         sa.UniqueConstraint("launch_key", "boot", "seq", name=op.f("uq_event_launch_key")),
     )
@@ -271,7 +261,6 @@ def upgrade() -> None:
             ["launch_key"], ["launch.key"], name=op.f("fk_launch_stat_launch_key"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("launch_key", "metric", name=op.f("pk_launch_stat")),
-        sqlite_with_rowid=False,
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -343,9 +332,8 @@ def upgrade() -> None:
         sa.Column("kernel_decode_tok_per_s", sa.Float(precision=53), nullable=True),
         sa.Column("cpu_share", sa.Float(precision=53), nullable=True),
         sa.Column("packed_times", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["launch_key"], ["launch.key"], name=op.f("fk_sample_launch_key"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["launch_key"], ["launch.key"], name=op.f("fk_sample_launch_key"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_sample")),
         sa.UniqueConstraint("launch_key", "seq", "boot", name=op.f("uq_sample_launch_key")),
     )
+    # ### end Alembic commands ###

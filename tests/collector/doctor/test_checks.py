@@ -111,6 +111,10 @@ def test_a_password_in_a_database_url_is_not_shown() -> None:
     assert "me:***@host" in finding.message
 
 
+def test_a_container_is_noted() -> None:
+    assert "container (podman)" in list(machine.cpu(PC, 2, "podman"))[1].message
+
+
 def test_names_that_others_use() -> None:
     ours = {name: Path("/site") / name for name in ("runners", "collector", "dashboard")}
     assert only(install.packages({"dashboard": ["phibench"]}, ours)).level is Level.OK
@@ -193,7 +197,7 @@ def test_who_measures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert finding.is_blocking
     assert "phibench run quick" in finding.message
     assert "kill" in finding.remedy
-    assert only(quiet.lock(lambda: Holder())).remedy == "wait until it has ended"
+    assert only(quiet.lock(Holder)).remedy == "wait until it has ended"
 
 
 def test_a_lock_that_cannot_be_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

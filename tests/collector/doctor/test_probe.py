@@ -35,7 +35,7 @@ def test_an_engine_that_works() -> None:
 
 
 @pytest.mark.parametrize("die", ["SIGSEGV", "SIGILL", "SIGABRT", "SIGBUS"])
-@pytest.mark.parametrize("phase", ["load", "iteration"])
+@pytest.mark.parametrize("phase", ["load", "warmup"])
 def test_an_engine_that_dies_of_a_signal(die: str, phase: str) -> None:
     verdict = try_engine("fake", options={"die": die, "phase": phase})
     assert not verdict.is_ok
@@ -46,7 +46,7 @@ def test_an_engine_that_dies_of_a_signal(die: str, phase: str) -> None:
 
 @pytest.mark.parametrize("die", ["hang", "SIGKILL"])
 def test_what_may_pass_by_itself_is_not_remembered(die: str, tmp_path: Path) -> None:
-    verdict = try_engine("fake", options={"die": die}, deadline_s=1.0)
+    verdict = try_engine("fake", options={"die": die, "phase": "load"}, deadline_s=1.0)
     assert not verdict.is_ok
     remember("key", verdict, tmp_path)
     assert remembered("key", tmp_path) is None

@@ -120,7 +120,7 @@ FILES = (
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=60), path=st.sampled_from(FILES))
 def test_rubbish_in_one_file_never_raises(machine: Machine, content: bytes, path: str) -> None:
     root = machine("intel_hybrid_laptop")

@@ -1,0 +1,142 @@
+"""Runs and launches, shown to people."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from collector.cli import _numbers as numbers
+from collector.cli._report import finding
+from collector.cli._tables import plain_table, print_cells
+from collector.metrics import METRICS
+from collector.paths import shown
+from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
+from runners.contract import FLAG_MEANING, Flag
+from runners.wire import to_wire
+
+
+def print_runs(screen: Console, runs: Sequence[RunRow], cells: Mapping[str, Sequence[CellResult]], db: str) -> None:
+    """One line a run; its first cell's headline says what it came to."""
+    if not runs:
+        screen.print(f"{shown(db)} holds no runs yet; phibench quickstart makes the first one")
+        return
+    table = plain_table(
+        "run", "started (UTC)", "suite", "launches", "failed", "state", "note", right=["launches", "failed"]
+    )
+    for run in runs:
+        of_run = cells[run.id]
+        n_done, n_failed = sum(c.n_launches for c in of_run), sum(c.n_failed for c in of_run)
+        started = run.started_at_utc.replace("T", " ")[:16]
+        table.add_row(run.id, started, run.suite, str(n_done), str(n_failed or ""), state(run), run.note or "")
+    screen.print(table)
+    screen.print(f"database {shown(db)}")
+
+
+def state(run: RunRow) -> str:
+    """'all blocks done', or that it was cut or still runs."""
+    return run.stop_reason or f"not ended, {run.n_blocks_done} blocks whole"
+
+
+def print_run(screen: Console, run: RunRow, launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:
+    """Finding, tables, launches, and what each doubt means."""
+    screen.print(f"run {run.id} · {run.suite} · {run.started_at_utc} · seed {run.seed} · {state(run)}")
+    if run.note:
+        screen.print(Text(f"note: {run.note}"))
+    if run.command_line:
+        screen.print(Text(f"command: {run.command_line}"), soft_wrap=True)
+    sentence = finding(cells)
+    if sentence:
+        screen.print(Text(f"\n{sentence}"), soft_wrap=True)
+    print_cells(screen, cells)
+    _print_memory(screen, cells)
+    _print_launches(screen, run, launches)
+    print_flags(screen, sorted({flag for launch in launches for flag in launch.flags}))
+
+
+def print_launch(screen: Console, detail: LaunchDetail) -> None:
+    """Everything of one launch."""
+    launch = detail.launch
+    screen.print(f"launch {launch.id} · {launch.arm_label} · {launch.workload} · {launch.state}")
+    screen.print(f"block {launch.block + 1}, position {launch.position + 1}, started {launch.started_at_utc}")
+    if launch.failure_kind:
+        screen.print(Text(f"\n{launch.failure_kind}: {launch.failure_message}"), soft_wrap=True)
+        if launch.failure_remedy:
+            screen.print(Text(f"  Try: {launch.failure_remedy}"), soft_wrap=True)
+        if launch.failure_detail:
+            screen.print(Text(f"last words of the engine:\n{launch.failure_detail.rstrip()}"), soft_wrap=True)
+    table = plain_table("metric", "value", "unit", "definition", right=["value"])
+    for metric in METRICS:
+        if metric.name in launch.stats:
+            value = launch.stats[metric.name]
+            text = f"{value:,.0f}" if metric.is_integer else numbers.plain(value, 5)
+            table.add_row(metric.name, text, metric.unit, metric.definition)
+    if launch.stats:
+        screen.print()
+        screen.print(table)
+    _print_in_effect(screen, detail)
+    print_flags(screen, launch.flags)
+
+
+def print_flags(screen: Console, flags: Sequence[str]) -> None:
+    """Each word of doubt in a sentence."""
+    if flags:
+        screen.print()
+    for flag in flags:
+        screen.print(Text(f"{flag}: {FLAG_MEANING[Flag(flag)]}"), soft_wrap=True)
+
+
+def print_events(reader: Reader, ref: str) -> None:
+    """The events as JSON lines, which `--engine replay` plays back."""
+    for event in reader.events(ref):
+        sys.stdout.write(json.dumps(to_wire(event), ensure_ascii=False) + "\n")
+
+
+def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
+    """Measured memory beside what the engine says it took and what was predicted, in GiB."""
+    names = ("peak_rss_bytes", "peak_anon_bytes", "weights_bytes", "kv_bytes", "compute_bytes")
+    if not any(cell.values.get("weights_bytes") and cell.values.get("peak_rss_bytes") for cell in cells):
+        return
+    headers = ("peak GiB", "of it anonymous", "weights", "KV", "compute", "predicted")
+    table = plain_table("memory", *headers, right=headers)
+    for cell in cells:
+        peaks = [max(cell.values[name]) if cell.values.get(name) else None for name in names]
+        row = [numbers.gib(value, 2) for value in (*peaks, cell.predicted_bytes)]
+        table.add_row(f"{cell.workload.name}: {cell.arm.label}", *row)
+    screen.print()
+    screen.print(table)
+
+
+def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow]) -> None:
+    right = ("block", "decode tok/s", "first token s", "load s")
+    table = plain_table("launch", "block", "workload", "arm", *right[1:], "state", right=right)
+    for launch in launches:
+        stats = launch.stats
+        decode = stats.get("decode_tok_per_s", stats.get("kernel_decode_tok_per_s"))
+        words = [launch.failure_kind or launch.state, *(["set aside"] if launch.is_orphaned else [])]
+        values = (decode, stats.get("ttft_s"), stats.get("load_s"))
+        table.add_row(
+            f"{run.id}/{launch.number}",
+            str(launch.block + 1),
+            launch.workload,
+            launch.arm_label,
+            *(numbers.plain(value) for value in values),
+            ", ".join(words),
+        )
+    screen.print()
+    screen.print(table)
+
+
+def _print_in_effect(screen: Console, detail: LaunchDetail) -> None:
+    loaded, engine = detail.loaded or {}, detail.engine or {}
+    if engine:
+        screen.print(f"\nengine {engine.get('engine')} {engine.get('version') or ''}")
+    options = loaded.get("options") or {}
+    if options:
+        words = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
+        screen.print(Text(f"in effect: {words}; backend {loaded.get('backend')}"), soft_wrap=True)
+    figures = [r for r in detail.reported if r["value"] is not None and r["iteration"] is not None]
+    if figures:
+        words = ", ".join(f"{r['metric']} {r['value']:g}" for r in figures)
+        screen.print(Text(f"the engine's own figures: {words}"), soft_wrap=True)

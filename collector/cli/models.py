@@ -1,0 +1,91 @@
+"""`phibench models`: what there is, what fits here, writing and removing synthetic ones."""
+
+from typing import Any
+
+import click
+
+from collector.cli._common import echo_json, json_option, quiet_option
+
+
+@click.group()
+def models() -> None:
+    """List, show, synthesise and remove models."""
+
+
+@models.command("list")
+@click.option("--engine", metavar="E", help="Only what this engine runs.")
+@json_option
+def list_models(*, engine: str | None, as_json: bool) -> None:
+    """List the models, their sizes, what fits in this machine's memory and what is present."""
+    from collector.cli import _models as shown
+    from collector.cli._output import console
+
+    rows = shown.overview(engine)
+    if as_json:
+        echo_json("models", rows)
+        return
+    shown.print_overview(console(), rows)
+
+
+@models.command("show")
+@click.argument("model")
+@json_option
+def show_model(model: str, *, as_json: bool) -> None:
+    """Show one model: MODEL is a catalogue id or the path of a GGUF."""
+    from collector import catalog
+    from collector import models as present
+    from collector.cli import _models as shown
+    from collector.cli._output import console
+
+    found: Any = present.from_path(model) if present.is_path(model) else catalog.find(model)
+    if as_json:
+        echo_json("model", found)
+    else:
+        shown.print_model(console(), found)
+
+
+@models.command("synth")
+@click.argument("model")
+@click.option("--quant", default="q4_0", show_default=True, metavar="Q", help="q4_0, q4_k_m, q8_0 or f16.")
+@click.option("--force", "is_forced", is_flag=True, help="Write it again even if it is there.")
+@json_option
+@quiet_option
+def synth(model: str, *, quant: str, is_forced: bool, as_json: bool, is_quiet: bool) -> None:
+    """
+    Write MODEL in full size with random weights.
+
+    Its speed and its memory are those of the real model in that format; its text means nothing, and it says so in
+    every table.
+    """
+    from collector import models as present
+    from collector.cli._output import console
+    from collector.cli._perform import synthesis_progress
+    from collector.paths import shown
+
+    screen = console(is_stderr=as_json, is_quiet=is_quiet)
+    label = f"{model} {quant}"
+    with synthesis_progress(screen) as on_progress:
+        ref = present.find_or_synthesise(
+            model, quant, lambda done, total: on_progress(label, done, total), is_forced=is_forced
+        )
+    if as_json:
+        echo_json("model_ref", ref)
+    else:
+        screen.print(f"{label}: {shown(str(ref.path))}", soft_wrap=True)
+
+
+@models.command("rm")
+@click.argument("model")
+@click.option("--quant", metavar="Q", help="Only this format.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@quiet_option
+def remove_model(model: str, *, quant: str | None, is_sure: bool, is_quiet: bool) -> None:
+    """Remove the synthetic files of MODEL."""
+    from collector import models as present
+    from collector.cli._numbers import size
+
+    if not is_sure:
+        click.confirm(f"Remove {model} {quant or 'in every format'} from {present.cache_dir()}?", abort=True)
+    freed = present.remove(model, quant)
+    if not is_quiet:
+        click.echo(f"freed {size(freed)}")

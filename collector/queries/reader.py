@@ -1,0 +1,300 @@
+"""One open database, read-only: everything that tables, exports and pages are made of."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, desc, func, select
+
+from collector import migrations, schema
+from collector.errors import StoreError
+from collector.metrics import SAMPLE_METRICS
+from collector.packing import unpack_times
+from collector.queries import cells as cell_queries
+from collector.queries.records import CellResult, CutRun, LastRates, LaunchDetail, LaunchRow, RunRow
+from collector.store import Store, database
+from runners.contract import Event, EventType
+from runners.wire import from_wire
+
+_R, _L, _S, _V = schema.run, schema.launch, schema.sample, schema.event
+_RUN_COLUMNS = [name for name in (f.name for f in _R.columns) if name not in {"key", "arm_order", "plan_json"}]
+_LAUNCH_COLUMNS = (
+    "id", "number", "block", "position", "state", "is_orphaned", "started_at_utc", "ended_at_utc", "backend",
+    "n_threads", "failure_kind", "failure_message", "failure_remedy", "failure_phase", "failure_detail",
+)  # fmt: skip
+_RATES = {
+    "decode_tok_per_s": "decode_tok_per_s", "kernel_decode_tok_per_s": "decode_tok_per_s",
+    "prefill_tok_per_s": "prefill_tok_per_s", "kernel_prefill_tok_per_s": "prefill_tok_per_s", "load_s": "load_s",
+}  # fmt: skip
+_RECENT = 2000
+_AT_ONCE = 2000
+
+
+class Reader:
+    """An open database that cannot be changed through this; a context manager."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine = engine
+        self._url = url
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """
+        Open an existing database for reading; one of an older version is migrated first.
+
+        Raises:
+            StoreError: there is none, it is of a newer version, or it cannot be read.
+        """
+        parsed = database.parsed(url)
+        if database.is_file(parsed) and not Path(str(parsed.database)).is_file():
+            name = database.masked(parsed)
+            raise StoreError(f"there are no results yet: {name} does not exist", "phibench quickstart")
+        pragmas: dict[str, str | int] = {"busy_timeout": 30_000, "query_only": "ON"}
+        engine = database.make_engine(parsed, pragmas, begin="BEGIN")
+        with database.speaking(parsed), engine.connect() as connection:
+            version = database.check_version(connection, parsed)
+        if version != migrations.HEAD:
+            Store.open(url).close()
+        return cls(engine, parsed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _connect(self) -> Connection:
+        return self._engine.connect()
+
+    def version(self) -> str | None:
+        """Version of the schema."""
+        with database.speaking(self._url), self._connect() as connection:
+            return migrations.version_of(connection)
+
+    def n_runs(self) -> int:
+        """How many runs there are."""
+        with database.speaking(self._url), self._connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(_R)).scalar_one())
+
+    def runs(self, limit: int | None = None) -> list[RunRow]:
+        """The newest runs first."""
+        with database.speaking(self._url), self._connect() as connection:
+            query = select(_R).order_by(desc(_R.c.key))
+            return [_run_row(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+    def resolve_run(self, ref: str) -> str:
+        """
+        The id of a run from ``last``, ``last~N`` or the beginning of an id.
+
+        Raises:
+            StoreError: none fits, or several do.
+        """
+        with database.speaking(self._url), self._connect() as connection:
+            ids: list[str] = list(connection.execute(select(_R.c.id).order_by(desc(_R.c.key))).scalars())
+        if ref == "last" or ref.startswith("last~"):
+            steps = ref.removeprefix("last").removeprefix("~") or "0"
+            if steps.isdigit() and int(steps) < len(ids):
+                return ids[int(steps)]
+            raise StoreError(f"there is no run {ref}; the database has {len(ids)}", "phibench list")
+        fitting = [run_id for run_id in ids if run_id.startswith(ref)]
+        if ref in fitting or len(fitting) == 1:
+            return ref if ref in fitting else fitting[0]
+        if fitting:
+            raise StoreError(f"{ref!r} fits {len(fitting)} runs: {', '.join(fitting[:5])}", "write more of the id")
+        raise StoreError(f"there is no run {ref!r}", "phibench list shows them; `last` is the newest")
+
+    def run(self, run_id: str) -> RunRow:
+        """One run by its whole id."""
+        with database.speaking(self._url), self._connect() as connection:
+            return _run_row(connection.execute(select(_R).where(_R.c.id == run_id)).one())
+
+    def unfinished_run(self) -> CutRun | None:
+        """The newest run, if it was cut; an older cut run is history."""
+        with database.speaking(self._url), self._connect() as connection:
+            row = connection.execute(select(_R).order_by(desc(_R.c.key)).limit(1)).first()
+            if row is None or row.stop_reason is not None:
+                return None
+            query = select(func.max(_L.c.number)).where(_L.c.run_key == row.key)
+            highest = connection.execute(query).scalar() or 0
+        return CutRun(run=_run_row(row), n_blocks_done=row.n_blocks_done, last_launch_number=highest)
+
+    def cells(self, run_ids: Sequence[str] | None = None) -> list[CellResult]:
+        """Every cell of the runs (all runs when None), in the order of their plans."""
+        with database.speaking(self._url), self._connect() as connection:
+            return cell_queries.cells(connection, run_ids)
+
+    def launches(self, run_id: str) -> list[LaunchRow]:
+        """The launches of a run in the order in which they ran."""
+        with database.speaking(self._url), self._connect() as connection:
+            values = cell_queries.launch_values(connection, [run_id])
+            rows = connection.execute(_launch_query().where(_R.c.id == run_id).order_by(_L.c.number))
+            return [_launch_row(row, values.get(row.key, {})) for row in rows]
+
+    def launch(self, ref: str) -> LaunchDetail:
+        """
+        One launch with its samples, by ``RUN/NUMBER``; RUN as in :meth:`resolve_run`.
+
+        Raises:
+            StoreError: no such run or launch.
+        """
+        launch_id = self._launch_id(ref)
+        with database.speaking(self._url), self._connect() as connection:
+            row = connection.execute(_launch_query().where(_L.c.id == launch_id)).one()
+            values = cell_queries.launch_values(connection, [row.run_id]).get(row.key, {})
+            environment = connection.execute(
+                select(schema.environment).where(schema.environment.c.key == row.environment_key)
+            ).first()
+            samples = [_sample_row(s) for s in connection.execute(_sample_query().where(_L.c.id == launch_id))]
+            reported = connection.execute(
+                select(schema.reported_value).where(schema.reported_value.c.launch_key == row.key)
+            )
+            return LaunchDetail(
+                launch=_launch_row(row, values),
+                job=json.loads(row.job_json),
+                loaded=json.loads(row.loaded_json) if row.loaded_json else None,
+                device=json.loads(environment.device_json) if environment else None,
+                engine=json.loads(environment.engine_json) if environment and environment.engine_json else None,
+                samples=tuple(samples),
+                reported=tuple(
+                    {"iteration": r.iteration, "metric": r.metric, "value": r.value, "value_text": r.value_text}
+                    for r in reported
+                ),
+            )
+
+    def events(self, ref: str) -> Iterator[Event]:
+        """The events of one launch, whole again: token times come back from their sample."""
+        launch_id = self._launch_id(ref)
+        query = (
+            select(_V, _S.c.packed_times)
+            .join(_L, _V.c.launch_key == _L.c.key)
+            .outerjoin(_S, (_S.c.launch_key == _V.c.launch_key) & (_S.c.boot == _V.c.boot) & (_S.c.seq == _V.c.seq))
+            .where(_L.c.id == launch_id)
+            .order_by(_V.c.key)
+        )
+        with database.speaking(self._url), self._connect() as connection:
+            for row in connection.execute(query):
+                yield _event(row)
+
+    def samples(self, run_ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Every sample with its launch, in constant memory; warm-ups too, marked."""
+        query = cell_queries.in_runs(_sample_query(), run_ids)
+        with database.speaking(self._url), self._connect() as connection:
+            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
+                yield _sample_row(row)
+
+    def last_rates(self, fingerprint: str) -> dict[str, LastRates]:
+        """By arm label: the rates of the newest good launches on a device."""
+        stat, arm, artifact = schema.launch_stat, schema.arm, schema.artifact
+        query = (
+            select(stat.c.metric, stat.c.median, arm.c.engine, arm.c.options_json, arm.c.python, artifact)
+            .join(schema.device, stat.c.device_key == schema.device.c.key)
+            .join(arm, stat.c.arm_key == arm.c.key)
+            .join(artifact, arm.c.artifact_key == artifact.c.key)
+            .where(schema.device.c.fingerprint == fingerprint, stat.c.is_good, stat.c.metric.in_(_RATES))
+            .order_by(desc(stat.c.launch_key))
+            .limit(_RECENT)
+        )
+        found: dict[str, dict[str, list[float]]] = {}
+        with database.speaking(self._url), self._connect() as connection:
+            for row in connection.execute(query):
+                rates = found.setdefault(cell_queries.arm_row(row).label, {})
+                rates.setdefault(_RATES[row.metric], []).append(row.median)
+        return {label: LastRates(**{m: median(v[:10]) for m, v in rates.items()}) for label, rates in found.items()}
+
+    def _launch_id(self, ref: str) -> str:
+        run_ref, _, number = ref.rpartition("/")
+        run_id = self.resolve_run(run_ref)
+        with database.speaking(self._url), self._connect() as connection:
+            known: str | None = connection.execute(select(_L.c.id).where(_L.c.id == f"{run_id}/{number}")).scalar()
+        if known is None:
+            raise StoreError(f"run {run_id} has no launch {number}", f"phibench show {run_id}")
+        return known
+
+
+def _run_row(row: Any) -> RunRow:
+    return RunRow(**{name: getattr(row, name) for name in _RUN_COLUMNS}, plan=json.loads(row.plan_json))
+
+
+def _launch_query() -> Any:
+    arm, artifact, workload = schema.arm, schema.artifact, schema.workload
+    return (
+        select(
+            _L,
+            _R.c.id.label("run_id"),
+            arm.c.engine,
+            arm.c.options_json,
+            arm.c.python,
+            workload.c.name.label("workload_name"),
+            *(artifact.c[n] for n in ("model", "format", "quant", "n_bytes", "tensor_bytes", "digest")),
+            artifact.c.is_synthetic,
+            artifact.c.shape_json,
+        )
+        .join_from(_L, _R, _L.c.run_key == _R.c.key)
+        .join(arm, _L.c.arm_key == arm.c.key)
+        .join(artifact, arm.c.artifact_key == artifact.c.key)
+        .join(workload, _L.c.workload_key == workload.c.key)
+    )
+
+
+def _launch_row(row: Any, values: dict[str, float]) -> LaunchRow:
+    return LaunchRow(
+        **{name: getattr(row, name) for name in _LAUNCH_COLUMNS},
+        arm_label=cell_queries.arm_row(row).label,
+        workload=row.workload_name,
+        flags=tuple(filter(None, row.flags.split(","))),
+        stats=values,
+    )
+
+
+def _sample_query() -> Any:
+    arm, artifact, workload = schema.arm, schema.artifact, schema.workload
+    names = (
+        "seq", "iteration", "is_warmup", "n_prompt_tokens", "n_cached_tokens", "n_generated_tokens", "granularity",
+        "finish_reason", "token_hash", "cpu_time_ns", *(m.name for m in SAMPLE_METRICS),
+    )  # fmt: skip
+    return (
+        select(
+            _R.c.id.label("run_id"),
+            _L.c.id.label("launch_id"),
+            _L.c.block,
+            _L.c.position,
+            _L.c.started_at_utc,
+            _L.c.is_orphaned,
+            _L.c.flags,
+            artifact.c.model,
+            artifact.c.quant,
+            arm.c.engine,
+            arm.c.options_json,
+            workload.c.name.label("workload"),
+            workload.c.kind,
+            *(_S.c[name] for name in names),
+        )
+        .join_from(_S, _L, _S.c.launch_key == _L.c.key)
+        .join(_R, _L.c.run_key == _R.c.key)
+        .join(arm, _L.c.arm_key == arm.c.key)
+        .join(artifact, arm.c.artifact_key == artifact.c.key)
+        .join(workload, _L.c.workload_key == workload.c.key)
+        .order_by(_S.c.key)
+    )
+
+
+def _sample_row(row: Any) -> dict[str, Any]:
+    found = dict(row if not hasattr(row, "_mapping") else row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    found["token_hash"] = found["token_hash"].hex() if found["token_hash"] is not None else None
+    return found
+
+
+def _event(row: Any) -> Event:
+    data = json.loads(row.data_json)
+    if row.type == EventType.ITERATION and row.packed_times is not None:
+        dt_ns, n_tokens = unpack_times(row.packed_times)
+        data["trace"]["dt_ns"] = list(dt_ns)
+        if n_tokens is not None:
+            data["trace"]["n_tokens"] = list(n_tokens)
+    return from_wire(Event, {"boot": row.boot, "seq": row.seq, "t_ns": row.t_ns, "type": row.type, "data": data})

@@ -1,0 +1,188 @@
+"""What the readers hand out: frozen records in base units, unknown as None."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from collector import physics
+from collector.suite import arm_label
+from runners.contract import ModelShape, Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run; ``plan`` is enough to run it again, ``stop_reason`` None while it runs or when it was cut."""
+
+    id: str
+    suite: str
+    started_at_utc: str
+    ended_at_utc: str | None
+    stop_reason: str | None
+    seed: int
+    n_blocks_done: int
+    phibench_version: str | None
+    git_commit: str | None
+    command_line: str | None
+    note: str | None
+    plan: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutRun:
+    """A run that can be resumed: its first ``n_blocks_done`` blocks are whole."""
+
+    run: RunRow
+    n_blocks_done: int
+    last_launch_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRow:
+    """What was compared."""
+
+    model: str
+    quant: str
+    format: str
+    engine: str
+    options: Mapping[str, Scalar]
+    python: str | None
+    n_bytes: int | None
+    tensor_bytes: int | None
+    digest: str | None
+    is_synthetic: bool
+    shape: ModelShape | None
+
+    @property
+    def label(self) -> str:
+        """'phi-3-mini-4k q4_0'."""
+        return arm_label(self.model, self.quant, self.engine, self.options, self.python)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRow:
+    """What was asked."""
+
+    name: str
+    kind: str
+    n_prompt_tokens: int
+    n_generated_tokens: int
+    n_depth_tokens: int
+    prompt_seed: int
+    prompt_path: str | None
+
+    @property
+    def shape_label(self) -> str:
+        """'64+32', with '@1024' for context that stands before."""
+        depth = f" @{self.n_depth_tokens}" if self.n_depth_tokens else ""
+        return f"{self.n_prompt_tokens}+{self.n_generated_tokens}{depth}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRow:
+    """Where: the device and the versions on it."""
+
+    device: str
+    fingerprint: str
+    cpu_model: str | None
+    n_physical_cores: int | None
+    memory_bytes: int | None
+    os_name: str | None
+    os_version: str | None
+    engine_version: str | None
+    python_version: str | None
+    phibench_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """Why a launch gave nothing."""
+
+    launch_id: str
+    kind: str
+    message: str
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """
+    One cell of one run.
+
+    Args:
+        values: by metric, one value a good launch, in block order; blocks: the blocks that they belong to.
+        n_launches: good ones; failed and set-aside ones are counted apart.
+    """
+
+    run_id: str
+    suite: str
+    started_at_utc: str
+    seed: int
+    git_commit: str | None
+    arm: ArmRow
+    workload: WorkloadRow
+    machine: MachineRow | None
+    backend: str | None
+    n_threads: int | None
+    values: Mapping[str, tuple[float, ...]]
+    blocks: Mapping[str, tuple[int, ...]]
+    n_launches: int
+    n_failed: int
+    n_orphaned: int
+    failures: tuple[FailureRow, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def predicted_bytes(self) -> int | None:
+        """Memory that the shape and the context ask for; None when the shape is unknown."""
+        if self.arm.shape is None or self.arm.tensor_bytes is None:
+            return None
+        asked = self.workload.n_prompt_tokens + self.workload.n_generated_tokens + self.workload.n_depth_tokens
+        n_ctx = int(self.arm.options.get("n_ctx", asked))
+        return physics.memory_bytes(self.arm.shape, self.arm.tensor_bytes, n_ctx).total_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRow:
+    """One launch as a list shows it; ``stats`` holds its value of every metric."""
+
+    id: str
+    number: int
+    block: int
+    position: int
+    arm_label: str
+    workload: str
+    state: str
+    is_orphaned: bool
+    started_at_utc: str | None
+    ended_at_utc: str | None
+    backend: str | None
+    n_threads: int | None
+    flags: tuple[str, ...]
+    failure_kind: str | None
+    failure_message: str | None
+    failure_remedy: str | None
+    failure_phase: str | None
+    failure_detail: str | None
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchDetail:
+    """One launch with all that is known of it; ``reported`` are the engine's own figures by name."""
+
+    launch: LaunchRow
+    job: Mapping[str, Any]
+    loaded: Mapping[str, Any] | None
+    device: Mapping[str, Any] | None
+    engine: Mapping[str, Any] | None
+    samples: tuple[Mapping[str, Any], ...]
+    reported: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRates:
+    """What an arm was last measured at on one device."""
+
+    decode_tok_per_s: float | None = None
+    prefill_tok_per_s: float | None = None
+    load_s: float | None = None

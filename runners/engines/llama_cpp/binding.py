@@ -1,0 +1,110 @@
+"""
+The low-level module of llama-cpp-python, imported alone, and the log of the library.
+
+``import llama_cpp`` would load numpy, jinja2 and a disk cache; their footprint alone slows the decode loop of a small
+model by 1.5 to 3 %. So a bare module of that name goes into ``sys.modules`` first, and only the file with the ctypes
+declarations runs. Nothing here is imported before a worker opens the engine.
+"""
+
+import ctypes
+import importlib
+import importlib.util
+import os
+import sys
+import types
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+PACKAGE: Final = "llama_cpp"
+WAITING_POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "OMP_PROC_BIND", "KMP_BLOCKTIME")
+"""Variables that change how OpenMP's threads wait: a passive policy makes a small model five times slower."""
+
+LOG: list[tuple[int, str]] = []
+"""Every message of the library since the last :func:`start_log`: (level, text); level 4 is an error."""
+
+_KEPT_FOR_EVER: list[object] = []
+"""The library holds pointers to these; the garbage collector must not take them."""
+
+
+@cache
+def api() -> Any:
+    """The module ``llama_cpp.llama_cpp`` with our log callback installed; the library is loaded by the first call."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # an assertion would otherwise start a debugger first
+    _put_stub_in_place()
+    module = importlib.import_module(f"{PACKAGE}.llama_cpp")
+    callback = module.llama_log_callback(_keep_message)
+    _KEPT_FOR_EVER.append(callback)
+    module.llama_log_set(callback, ctypes.c_void_p(0))
+    module.llama_backend_init()
+    return module
+
+
+def is_installed() -> bool:
+    """Whether the package can be found; nothing of it is run."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+def start_log() -> None:
+    """Forget what the library has said so far."""
+    LOG.clear()
+
+
+def set_fields(structure: ctypes.Structure, **values: object) -> None:
+    """
+    Set fields of a parameter structure, strictly.
+
+    Raises:
+        AttributeError: no such field; a ctypes structure itself takes any name in silence, and renamed parameters
+            (``use_mmap`` became ``load_mode``) would be ignored.
+    """
+    known = {field[0] for field in structure._fields_}
+    for name, value in values.items():
+        if name not in known:
+            raise AttributeError(f"{type(structure).__name__} has no field {name!r}")
+        setattr(structure, name, value)
+
+
+def library_path(module: Any, name: str = "llama") -> Path | None:
+    """Where a library that was loaded lies: ``llama``, ``ggml-cpu``; None if it is not beside the first."""
+    first = Path(module._lib._name)  # noqa: SLF001  # the binding has no public name for it
+    path = first.with_name(f"lib{name}{first.suffix}")
+    return path if path.exists() else None
+
+
+def text_of(module: Any, function: str) -> str | None:
+    """Result of an exported function without arguments that the binding does not declare; None if it is missing."""
+    try:
+        call = getattr(module._lib, function)  # noqa: SLF001  # symbols of the library's own dependencies
+    except AttributeError:
+        return None
+    call.restype, call.argtypes = ctypes.c_char_p, []
+    value = call()
+    return value.decode(errors="replace") if value else None
+
+
+def device_names(module: Any) -> tuple[str, ...]:
+    """Compute devices that the library found: ``CPU``, ``Metal``, ``CUDA0``."""
+    lib = module._lib  # noqa: SLF001  # not declared by the binding
+    count, get, name = lib.ggml_backend_dev_count, lib.ggml_backend_dev_get, lib.ggml_backend_dev_name
+    count.restype, count.argtypes = ctypes.c_size_t, []
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+    return tuple(name(get(index)).decode(errors="replace") for index in range(count()))
+
+
+def _keep_message(level: int, text: bytes, _user_data: object) -> None:
+    LOG.append((level, text.decode(errors="replace")))
+
+
+def _put_stub_in_place() -> None:
+    if PACKAGE in sys.modules:
+        return
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ImportError(f"no package {PACKAGE}")
+    stub = types.ModuleType(PACKAGE)
+    stub.__path__ = list(spec.submodule_search_locations)
+    stub.__file__ = spec.origin
+    stub.__spec__ = spec  # else a later find_spec raises
+    sys.modules[PACKAGE] = stub
