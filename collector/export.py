@@ -41,8 +41,9 @@ LONG_COLUMNS = (
     "ci_level_exact", "ci_method", "n",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
-    "run_id", "launch_id", "block", "position", "started_at_utc", "model", "quant", "engine", "options_json", "workload",
-    "kind", "is_warmup", "iteration", "n_prompt_tokens", "n_cached_tokens", "n_generated_tokens", "granularity",
+    "run_id", "launch_id", "block", "position", "started_at_utc", "model", "quant", "engine", "options_json",
+    "workload", "kind", "is_warmup", "iteration", "n_prompt_tokens", "n_cached_tokens", "n_generated_tokens",
+    "granularity",
     "finish_reason", "token_hash", "cpu_time_ns", *(m.name for m in SAMPLE_METRICS), "is_orphaned", "flags",
 )  # fmt: skip
 

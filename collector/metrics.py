@@ -220,7 +220,7 @@ def _highest_reading(name: str, evidence: LaunchEvidence) -> float | None:
 
 def _table() -> Iterator[Metric]:
     def sample(name: str, unit: str, better: Better | None, definition: str, fn: Callable[..., float | None],
-               kinds: frozenset[WorkloadKind] = _GENERATION) -> Metric:  # fmt: skip
+               *, kinds: frozenset[WorkloadKind] = _GENERATION) -> Metric:  # fmt: skip
         return Metric(
             name=name, unit=unit, better=better, definition=definition, level="sample", derive=fn, is_for=kinds
         )
@@ -238,9 +238,11 @@ def _table() -> Iterator[Metric]:
     yield sample("e2e_s", "s", "lower", "e2e.to_last_token", _e2e_s)
     yield sample("e2e_tok_per_s", "tok/s", "higher", "rate.e2e_out", _e2e_tok_per_s)
     yield sample("stall_count", "count", "lower", "stall.over_4_median_gaps", _stall_count)
-    yield sample("kernel_prefill_tok_per_s", "tok/s", "higher", "prefill.batch_nosample", _kernel_prefill, _KERNEL)
-    yield sample("kernel_decode_tok_per_s", "tok/s", "higher", "decode.calls_nosample", _kernel_decode, _KERNEL)
-    yield sample("cpu_share", "1", None, "cpu.time_over_wall_threads", _cpu_share, _BOTH)
+    yield sample(
+        "kernel_prefill_tok_per_s", "tok/s", "higher", "prefill.batch_nosample", _kernel_prefill, kinds=_KERNEL
+    )
+    yield sample("kernel_decode_tok_per_s", "tok/s", "higher", "decode.calls_nosample", _kernel_decode, kinds=_KERNEL)
+    yield sample("cpu_share", "1", None, "cpu.time_over_wall_threads", _cpu_share, kinds=_BOTH)
     yield launch("load_s", "s", "lower", "load.open_to_ready", _said_after_load)
     for percent in MIN_GAPS:
         yield Metric(

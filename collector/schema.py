@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from collector.metrics import SAMPLE_METRICS, Metric
@@ -162,7 +163,7 @@ launch = Table(
     _ref("workload_key", "workload"),
     _ref("environment_key", "environment", is_optional=True),
     _text("state"),
-    Column("flags", Text, nullable=False, server_default=""),
+    Column("flags", Text, nullable=False, server_default=text("''")),
     Column("is_orphaned", Boolean, nullable=False),
     _text("replication_unit"),
     _text("job_json"),

@@ -1,5 +1,6 @@
 """How long a suite takes here, in words."""
 
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from collector.errors import PhibenchError
 from collector.forecast import Forecast, Rates, plan_forecast
 from collector.plan import arm_specs
 from collector.suite import Arm, ArmSpec, Plan, Suite
-from runners import device
+from runners import device, registry
 from runners.contract import ModelRef
 
 
@@ -35,7 +36,7 @@ def last_rates(db: str) -> dict[str, Rates]:
 
 def for_plan(plan: Plan, db: str) -> Forecast:
     """Time of a plan that is resolved."""
-    return plan_forecast(plan, last_rates(db))
+    return plan_forecast(plan, last_rates(db) | _simulated(plan))
 
 
 def for_suite(suite: Suite, db: str) -> Forecast:
@@ -50,7 +51,13 @@ def for_suite(suite: Suite, db: str) -> Forecast:
         n_warmups=suite.n_warmups,
         n_iterations=suite.n_iterations,
     )
-    return plan_forecast(plan, last_rates(db))
+    return for_plan(plan, db)
+
+
+def _simulated(plan: Plan) -> dict[str, Rates]:
+    """Simulators take no time but their process."""
+    instant = Rates(decode_tok_per_s=math.inf, prefill_tok_per_s=math.inf, load_s=0.0)
+    return {arm.label: instant for arm in plan.arms if registry.load(arm.engine).is_simulated}
 
 
 def sentence(forecast: Forecast) -> str:

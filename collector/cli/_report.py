@@ -13,6 +13,7 @@ from collector.paths import shown
 from collector.queries import CellResult, Reader
 from collector.run import Outcome
 
+_COMMAND_WIDTH = 38
 _HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
 
 
@@ -79,14 +80,14 @@ def _sentence(metric: str, first: CellResult, second: CellResult) -> str | None:
 
 def _next(outcome: Outcome, cells: Sequence[CellResult]) -> list[str]:
     if outcome.stop_reason == "cancelled":
-        return ["phibench run --resume                      go on where it stopped"]
+        return ["phibench run --resume".ljust(_COMMAND_WIDTH) + "go on where it stopped"]
     suite = cells[0].suite if cells else "quick"
     lines = []
     n = max((c.n_launches for c in cells), default=0)
     if 0 < n < stats.MIN_N:
-        lines.append(f"phibench run {suite} --blocks 8            enough for intervals")
+        lines.append(f"phibench run {suite} --blocks 8".ljust(_COMMAND_WIDTH) + "enough for intervals")
     return [
         *lines,
-        "phibench export csv comparison.csv         take it away",
-        "phibench suites show standard              what a thorough run would take here",
+        "phibench export csv comparison.csv".ljust(_COMMAND_WIDTH) + "take it away",
+        "phibench suites show standard".ljust(_COMMAND_WIDTH) + "what a thorough run would take here",
     ]

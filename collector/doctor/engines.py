@@ -50,10 +50,10 @@ def verdict_of(
     *,
     is_fresh: bool = False,
 ) -> probe.Verdict:
-    """What is remembered of this engine's library on this CPU, else a trial now (less than a second)."""
+    """What is remembered of this engine's library on this CPU if it was good, else a trial now (under a second)."""
     key = probe.key_of(name, _LIBRARIES[name], snapshot.cpu_model) if name in _LIBRARIES else None
     verdict = None if is_fresh else probe.remembered(key)
-    if verdict is None:
+    if verdict is None or not verdict.is_ok:
         verdict = trial(name)
         probe.remember(key, verdict)
     return verdict

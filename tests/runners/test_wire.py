@@ -95,7 +95,7 @@ def test_what_is_wrong_is_named(change: dict[str, object], message: str) -> None
 def test_a_missing_field_is_named_and_an_unknown_one_ignored() -> None:
     record = to_wire(JOB)
     del record["launch_id"]
-    with pytest.raises(WireError, match="Job.launch_id: missing"):
+    with pytest.raises(WireError, match=r"Job\.launch_id: missing"):
         from_wire(Job, record)
     assert from_wire(Job, {**to_wire(JOB), "from_the_future": 1}) == JOB
 

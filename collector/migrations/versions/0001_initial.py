@@ -183,7 +183,7 @@ def upgrade() -> None:
         sa.Column("workload_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("environment_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("flags", sa.Text(), server_default="", nullable=False),
+        sa.Column("flags", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("is_orphaned", sa.Boolean(), nullable=False),
         sa.Column("replication_unit", sa.Text(), nullable=False),
         sa.Column("job_json", sa.Text(), nullable=False),

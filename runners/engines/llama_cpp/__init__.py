@@ -45,9 +45,7 @@ class LlamaCppEngine:
     def facts(self) -> EngineFacts:
         """Versions, how the library was compiled, and the hashes of the libraries that compute."""
         version = importlib.metadata.version(DISTRIBUTION)
-        return EngineFacts(
-            engine=self.name, version=version, build=_build(_api()), packages={DISTRIBUTION: version}
-        )
+        return EngineFacts(engine=self.name, version=version, build=_build(_api()), packages={DISTRIBUTION: version})
 
     @contextmanager
     def open(self, model: ModelRef, options: Mapping[str, Scalar]) -> Iterator[LlamaCppSession]:

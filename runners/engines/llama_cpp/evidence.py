@@ -13,7 +13,14 @@ WARNING, ERROR = 3, 4
 _MIB = 1 << 20
 _BUFFER = re.compile(r"^\w+:\s+(?P<name>\S+)\s+(?P<what>model|KV|compute|output) buffer size =\s*(?P<mib>[\d.]+) MiB")
 _CPU_BUFFERS = re.compile(r"^(CPU|AMX|BLAS|ACCEL)")
-_GPUS = (("CUDA", "cuda"), ("Metal", "metal"), ("MTL", "metal"), ("Vulkan", "vulkan"), ("ROCm", "rocm"), ("SYCL", "sycl"))
+_GPUS = (
+    ("CUDA", "cuda"),
+    ("Metal", "metal"),
+    ("MTL", "metal"),
+    ("Vulkan", "vulkan"),
+    ("ROCm", "rocm"),
+    ("SYCL", "sycl"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

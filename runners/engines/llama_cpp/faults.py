@@ -13,7 +13,9 @@ from runners.errors import EngineDied, FailureKind, ModelError, RunnerError, Run
 
 _AGAIN = "fetch or write the file again: phibench models rm, then phibench models synth"
 _SMALLER = "choose a smaller model, format or context: phibench models list tells what fits"
-_OUT_OF_MEMORY = re.compile(r"bad_alloc|failed to allocate|unable to allocate|out of memory|cannot allocate", re.I)
+_OUT_OF_MEMORY = re.compile(
+    r"bad_alloc|failed to allocate|unable to allocate|out of memory|cannot allocate", re.IGNORECASE
+)
 _LOOKS_LIKE = (
     (b"<!DOCTYPE", "an HTML page"),
     (b"<!doctype", "an HTML page"),
@@ -27,7 +29,10 @@ _LOOKS_LIKE = (
 _REASONS = (
     (r"not within the file bounds", "the file is cut short: {line}"),
     (r"failed to read (header|key-value pairs|tensor info)", "the file is cut short in its header: {line}"),
-    (r"no longer supported|only supports up to version|endianness", "this version of the file format is not read: {line}"),
+    (
+        r"no longer supported|only supports up to version|endianness",
+        "this version of the file format is not read: {line}",
+    ),
     (r"has invalid data", "the weights hold NaN or infinity: {line}"),
     (r"error loading model vocabulary", "the vocabulary is incomplete: {line}"),
 )
@@ -44,9 +49,13 @@ def check_file(model: ModelRef) -> Path:
         raise ModelError(FailureKind.MODEL_MISSING, f"{model.model} has no file", "phibench models synth writes one")
     path = Path(model.path)
     if not path.exists():
-        raise ModelError(FailureKind.MODEL_MISSING, f"there is no file {path.name}", "phibench models list; or check the path")
+        raise ModelError(
+            FailureKind.MODEL_MISSING, f"there is no file {path.name}", "phibench models list; or check the path"
+        )
     if not path.is_file():
-        raise ModelError(FailureKind.MODEL_INVALID, f"{path.name} is a folder, not a GGUF file", "give the .gguf file in it")
+        raise ModelError(
+            FailureKind.MODEL_INVALID, f"{path.name} is a folder, not a GGUF file", "give the .gguf file in it"
+        )
     if not os.access(path, os.R_OK):
         raise ModelError(FailureKind.MODEL_MISSING, f"{path.name} may not be read", "check the file's permissions")
     with path.open("rb") as file:

@@ -29,7 +29,9 @@ def undisturbed() -> Iterator[None]:
         gc.unfreeze()
 
 
-def prefill(decode: Decode, synchronize: Synchronize, clock: Clock, context: Any, batches: Sequence[Any]) -> tuple[int, int, int]:
+def prefill(
+    *, decode: Decode, synchronize: Synchronize, clock: Clock, context: Any, batches: Sequence[Any]
+) -> tuple[int, int, int]:
     """
     A prompt in its batches, then one synchronisation, as llama-bench's pp.
 
@@ -45,6 +47,7 @@ def prefill(decode: Decode, synchronize: Synchronize, clock: Clock, context: Any
 
 
 def decode_given(
+    *,
     decode: Decode,
     synchronize: Synchronize,
     clock: Clock,
@@ -75,6 +78,7 @@ def decode_given(
 
 
 def generate(
+    *,
     decode: Decode,
     sample: Sample,
     clock: Clock,

@@ -69,16 +69,16 @@ class LlamaCppSession:
         with loop.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, code = loop.generate(
-                api.llama_decode,
-                api.llama_sampler_sample,
-                time.perf_counter_ns,
-                handles.context,
-                handles.sampler,
-                plan.prompt,
-                self._batch_of_one,
-                self._slot,
-                ids,
-                times_ns,
+                decode=api.llama_decode,
+                sample=api.llama_sampler_sample,
+                clock=time.perf_counter_ns,
+                context=handles.context,
+                sampler=handles.sampler,
+                prompt=plan.prompt,
+                batch=self._batch_of_one,
+                slot=self._slot,
+                ids=ids,
+                times_ns=times_ns,
             )
             cpu_ns = time.process_time_ns() - cpu_ns
         self._check(code)
@@ -89,7 +89,11 @@ class LlamaCppSession:
         with loop.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, end_ns, code = loop.prefill(
-                api.llama_decode, api.llama_synchronize, time.perf_counter_ns, context, plan.prompt
+                decode=api.llama_decode,
+                synchronize=api.llama_synchronize,
+                clock=time.perf_counter_ns,
+                context=context,
+                batches=plan.prompt,
             )
             cpu_ns = time.process_time_ns() - cpu_ns
         self._check(code)
@@ -101,14 +105,14 @@ class LlamaCppSession:
         with loop.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, code = loop.decode_given(
-                api.llama_decode,
-                api.llama_synchronize,
-                time.perf_counter_ns,
-                context,
-                self._batch_of_one,
-                self._slot,
-                plan.fed,
-                times_ns,
+                decode=api.llama_decode,
+                synchronize=api.llama_synchronize,
+                clock=time.perf_counter_ns,
+                context=context,
+                batch=self._batch_of_one,
+                slot=self._slot,
+                tokens=plan.fed,
+                times_ns=times_ns,
             )
             cpu_ns = time.process_time_ns() - cpu_ns
         self._check(code)
@@ -140,9 +144,7 @@ class LlamaCppSession:
         fed = tokens[workload.n_depth_tokens :]
         parts, arrays = self._batches(fed if workload.n_prompt_tokens else [])
         self._n_kept_tokens = 0
-        self._plan = _Plan(
-            workload=workload, depth=depth, prompt=parts, fed=tuple(fed), keep=(*depth_arrays, *arrays)
-        )
+        self._plan = _Plan(workload=workload, depth=depth, prompt=parts, fed=tuple(fed), keep=(*depth_arrays, *arrays))
         return self._plan
 
     def _batches(self, tokens: Sequence[int]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

@@ -27,7 +27,10 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "n_batch": Option(type=int, default=2048, help="most prompt tokens handed to the library at once"),
         "n_ubatch": Option(type=int, default=512, help="most tokens computed at once"),
         "flash_attn": Option(
-            type=str, default="auto", help="Flash Attention; auto lets the library decide", choices=tuple(FLASH_ATTENTION)
+            type=str,
+            default="auto",
+            help="Flash Attention; auto lets the library decide",
+            choices=tuple(FLASH_ATTENTION),
         ),
         "kv_type": Option(
             type=str, default="f16", help="number format of keys and values in the cache", choices=tuple(KV_TYPES)

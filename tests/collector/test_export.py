@@ -1,0 +1,104 @@
+"""CSV: whole or not at all, exact, blank where unknown, harmless in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from evidence_helpers import make_events, make_trace
+
+from collector import export
+from collector.errors import PhibenchError
+from collector.queries import Reader
+
+Add = Callable[..., str]
+
+
+def table(columns: tuple[str, ...], rows: object) -> list[dict[str, str]]:
+    out = io.StringIO(newline="")
+    export.write_csv(out, columns, rows)  # type: ignore[arg-type]
+    assert "\r\n" in out.getvalue()
+    return list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+
+
+def test_one_row_a_cell_with_its_interval(db: str, add_launch: Add) -> None:
+    for block in range(6):
+        add_launch(make_events(*(make_trace(gap_ns=200_000_000 + block * 1_000_000),) * 2), block=block)
+    with Reader.open(db) as reader:
+        (row,) = table(export.COMPARISON_COLUMNS, export.comparison_rows(reader.cells()))
+    low, value, high = (float(row[f"decode_tok_per_s{end}"]) for end in ("_ci_low", "", "_ci_high"))
+    assert low < value < high
+    assert float(row["ci_level_exact"]) == pytest.approx(0.96875)
+    assert (row["n_launches"], row["workload"], row["model"], row["os_name"]) == ("6", "chat", "m", "Linux")
+    assert row["kernel_decode_tok_per_s"] == row["peak_footprint_bytes"] == ""
+
+
+def test_below_six_launches_the_interval_is_blank(db: str, add_launch: Add) -> None:
+    add_launch()
+    with Reader.open(db) as reader:
+        (row,) = table(export.COMPARISON_COLUMNS, export.comparison_rows(reader.cells()))
+    assert (row["decode_tok_per_s"], row["decode_tok_per_s_ci_low"], row["ci_level_exact"]) == ("5.0", "", "")
+
+
+def test_a_failed_cell_has_its_reason_and_no_values(db: str, add_launch: Add) -> None:
+    add_launch(make_events(failure={"kind": "model_invalid", "message": "=cut", "remedy": "fetch it again"}))
+    with Reader.open(db) as reader:
+        cells = reader.cells()
+    for columns, rows in (
+        (export.COMPARISON_COLUMNS, export.comparison_rows(cells)),
+        (export.LONG_COLUMNS, export.long_rows(cells)),
+    ):
+        (row,) = table(columns, rows)
+        assert (row["failure_kind"], row["failure_message"], row["n_failed"]) == ("model_invalid", "'=cut", "1")
+        assert row.get("decode_tok_per_s", "") == ""
+
+
+def test_the_long_form_names_definition_and_unit(db: str, add_launch: Add) -> None:
+    add_launch()
+    with Reader.open(db) as reader:
+        rows = {r["metric"]: r for r in table(export.LONG_COLUMNS, export.long_rows(reader.cells()))}
+    ttft = rows["ttft_s"]
+    assert (ttft["definition_id"], ttft["unit"], ttft["better"], ttft["value"]) == (
+        "ttft.tokens_ready",
+        "s",
+        "lower",
+        "1.0",
+    )
+
+
+def test_samples_hold_warmups_marked(db: str, add_launch: Add) -> None:
+    add_launch()
+    with Reader.open(db) as reader:
+        rows = table(export.SAMPLE_COLUMNS, reader.samples())
+    assert [r["is_warmup"] for r in rows] == ["true", "false"]
+    assert rows[1]["ttft_s"] == "1.0"
+    assert rows[1]["token_hash"] == "ab12"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_formulas_are_defused_and_numbers_stay_numbers(text: str) -> None:
+    assert export.defused(text) == f"'{text}"
+    assert export.defused(-1.5) == -1.5
+    assert export.defused(None) is None
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out" / "x.csv"
+    assert export.write_csv(path, ("a",), [{"a": 1}]) == 1
+    before = path.read_bytes()
+
+    def broken() -> object:
+        yield {"a": 2}
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PhibenchError, match="No space left"):
+        export.write_csv(path, ("a",), broken())  # type: ignore[arg-type]
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["x.csv"]
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PhibenchError, match="cannot be written"):
+        export.write_csv(tmp_path / "file" / "x.csv", ("a",), [])

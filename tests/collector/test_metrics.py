@@ -1,0 +1,115 @@
+"""The table of metrics: frozen definitions, known values, and what is unknown stays unknown."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector import metrics
+from collector.metrics import LaunchEvidence
+from runners.contract import Granularity, Loaded, Reading, Trace, Workload, WorkloadKind
+
+CHAT = Workload(name="chat", n_prompt_tokens=64, n_generated_tokens=5)
+PP = Workload(name="pp", kind=WorkloadKind.KERNEL, n_prompt_tokens=512)
+TG = Workload(name="tg", kind=WorkloadKind.KERNEL, n_generated_tokens=4)
+TRACE = Trace(
+    t0_ns=7, dt_ns=(2_000_000_000, 2_100_000_000, 2_200_000_000, 2_300_000_000, 3_000_000_000), n_prompt_tokens=64
+)
+
+GOLDEN = {
+    ("ttft_s", "ttft.tokens_ready", 1): 2.0,
+    ("decode_tok_per_s", "decode.gap_mean", 1): 4.0,
+    ("prefill_tok_per_s", "prefill.p_over_ttft", 1): 32.0,
+    ("e2e_s", "e2e.to_last_token", 1): 3.0,
+    ("e2e_tok_per_s", "rate.e2e_out", 1): 5 / 3,
+    ("stall_count", "stall.over_4_median_gaps", 1): 1,
+    ("cpu_share", "cpu.time_over_wall_threads", 1): 0.75,
+    ("kernel_prefill_tok_per_s", "prefill.batch_nosample", 1): 256.0,
+    ("kernel_decode_tok_per_s", "decode.calls_nosample", 1): 2.0,
+}
+"""A changed formula needs a new version in the table and a new line here; no line is ever edited."""
+
+
+def golden_values() -> dict[str, float | None]:
+    chat = metrics.derive(replace(TRACE, cpu_time_ns=4_500_000_000), CHAT, 2)
+    pp = Trace(t0_ns=0, dt_ns=(2_000_000_000,), n_tokens=(0,), granularity=Granularity.TOTAL)
+    tg = Trace(t0_ns=0, dt_ns=(500_000_000, 1_000_000_000, 1_500_000_000, 2_000_000_000))
+    kernels = metrics.derive(pp, PP), metrics.derive(tg, TG)
+    return {
+        **chat,
+        "kernel_prefill_tok_per_s": kernels[0]["kernel_prefill_tok_per_s"],
+        "kernel_decode_tok_per_s": kernels[1]["kernel_decode_tok_per_s"],
+    }
+
+
+def test_every_definition_gives_its_golden_value() -> None:
+    values = golden_values()
+    assert {(m.name, m.definition, m.version) for m in metrics.SAMPLE_METRICS} == set(GOLDEN)
+    for (name, _, _), value in GOLDEN.items():
+        assert values[name] == pytest.approx(value, rel=1e-9), name
+
+
+def test_names_carry_their_unit() -> None:
+    ends = {"s": "_s", "tok/s": "_tok_per_s", "B": "_bytes"}
+    for metric in metrics.METRICS:
+        assert metric.unit not in ends or metric.name.endswith(ends[metric.unit]), metric.name
+    assert len(metrics.BY_NAME) == len(metrics.METRICS)
+
+
+def test_a_kernel_never_fills_a_users_column() -> None:
+    trace = Trace(t0_ns=0, dt_ns=(1_000_000_000, 2_000_000_000))
+    of_kernel = {name for name, value in metrics.derive(trace, TG, 2).items() if value is not None}
+    assert of_kernel <= {"kernel_decode_tok_per_s", "kernel_prefill_tok_per_s", "cpu_share"}
+    assert metrics.derive(TRACE, CHAT)["kernel_decode_tok_per_s"] is None
+
+
+@pytest.mark.parametrize("dt_ns", [(5,), (5, 5), (0, 0)])
+def test_what_cannot_be_said_is_none_and_never_zero(dt_ns: tuple[int, ...]) -> None:
+    derived = metrics.derive(Trace(t0_ns=0, dt_ns=dt_ns), CHAT)
+    assert derived["decode_tok_per_s"] is None
+    assert all(value is None or math.isfinite(value) for value in derived.values())
+
+
+def test_totals_have_no_first_token() -> None:
+    total = Trace(t0_ns=0, dt_ns=(3_000_000_000,), n_tokens=(5,), granularity=Granularity.TOTAL, n_prompt_tokens=64)
+    derived = metrics.derive(total, CHAT)
+    assert (derived["ttft_s"], derived["decode_tok_per_s"], derived["prefill_tok_per_s"]) == (None, None, None)
+    assert derived["e2e_tok_per_s"] == pytest.approx(5 / 3)
+
+
+def test_chunks_count_their_tokens_and_have_no_gaps() -> None:
+    chunked = Trace(t0_ns=0, dt_ns=(1_000_000_000, 2_000_000_000), n_tokens=(2, 3), granularity=Granularity.CHUNK)
+    assert metrics.derive(chunked, CHAT)["decode_tok_per_s"] == pytest.approx(3.0)
+    assert metrics.gaps_s(chunked) == ()
+    assert metrics.definition_in_effect(metrics.BY_NAME["decode_tok_per_s"], is_chunked=True) == "decode.gap_chunk1"
+
+
+@given(
+    gaps=st.lists(st.integers(1, 10**10), min_size=2, max_size=40),
+    shift=st.integers(0, 10**15),
+)
+def test_the_same_times_give_the_same_metrics_wherever_the_clock_starts(gaps: list[int], shift: int) -> None:
+    times = tuple(sum(gaps[: i + 1]) for i in range(len(gaps)))
+    work = replace(CHAT, n_generated_tokens=len(gaps))
+    one = metrics.derive(Trace(t0_ns=0, dt_ns=times, n_prompt_tokens=64), work)
+    listed = metrics.derive(Trace(t0_ns=shift, dt_ns=times, n_tokens=(1,) * len(times), n_prompt_tokens=64), work)
+    assert {k for k, v in one.items() if v is None} == {k for k, v in listed.items() if v is None}
+    for name, value in one.items():
+        assert value is None or listed[name] == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n_gaps", "known"), [(1, 0), (2, 1), (59, 1), (60, 2), (299, 2), (300, 3)])
+def test_percentiles_wait_for_enough_gaps(n_gaps: int, known: int) -> None:
+    trace = Trace(t0_ns=0, dt_ns=tuple(10**9 * (i + 1) for i in range(n_gaps + 1)))
+    launch = metrics.derive_launch(LaunchEvidence(workload=CHAT, traces=(trace,)))
+    assert sum(launch[f"itl_p{p}_s"] is not None for p in (50, 95, 99)) == known
+
+
+def test_launch_metrics_come_from_readings_and_what_the_engine_said() -> None:
+    readings = (Reading(peak_rss_bytes=5, cpu_user_s=1.0), Reading(peak_rss_bytes=9, cpu_user_s=2.0))
+    evidence = LaunchEvidence(workload=CHAT, readings=readings, loaded=Loaded(load_s=3.0, kv_bytes=7))
+    launch = metrics.derive_launch(evidence)
+    assert (launch["peak_rss_bytes"], launch["cpu_user_s"], launch["load_s"], launch["kv_bytes"]) == (9, 2.0, 3.0, 7)
+    assert launch["peak_footprint_bytes"] is None

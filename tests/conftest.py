@@ -1,0 +1,16 @@
+"""No test touches what a person has: models, caches, database and the machine's lock are the test's own."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home: Path = tmp_path_factory.getbasetemp() / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("PHIBENCH_CACHE", str(home / "cache"))
+    monkeypatch.setenv("PHIBENCH_MODELS", str(home / "models"))
+    monkeypatch.setenv("PHIBENCH_LOCK", str(home / "lock"))
+    monkeypatch.setenv("PHIBENCH_DB", str(home / "phibench.db"))
+    monkeypatch.delenv("PHIBENCH_LAUNCH", raising=False)
