@@ -5,7 +5,7 @@ It takes ``launch`` and ``clock`` as arguments, so the same loop runs a worker h
 simulator in tests. It decides nothing about order (schedule.py) and derives nothing (metrics.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event as Cancel
 from typing import Protocol
@@ -118,13 +118,15 @@ def execute(
         order = block_order(len(plan.workloads), len(plan.arms), block, plan.seed)
         cells = kept_cells(order, frozenset(state.dropped))
         for position, cell in enumerate(cells):
+            if cancel.is_set():
+                return _ended(outcome, "cancelled", clock() - begun_s)
             job = _job(plan, cell, run_id, state.launch_number)
             state.launch_number += 1
             archive.begin_launch(job, run_id=run_id, block=block, position=position)
             listener.launch_started(job, block, position, len(cells))
             last = _follow(job, launch, archive, listener, clock)
             kind = FailureKind(last.data["kind"]) if last.type is EventType.FAILED else None
-            if kind is FailureKind.CANCELLED or cancel.is_set():
+            if kind is FailureKind.CANCELLED:
                 return _ended(outcome, "cancelled", clock() - begun_s)
             outcome.n_done += kind is None
             outcome.n_failed += kind is not None
@@ -160,12 +162,11 @@ def _job(plan: Plan, cell: tuple[int, int], run_id: str, number: int) -> Job:
 
 
 def _follow(job: Job, launch: Launcher, archive: Archive, listener: Listener, clock: Callable[[], float]) -> Event:
-    begun_s = clock()
-    events: Iterator[Event] = launch(job)
-    for event in events:
-        archive.accept(job.launch_id, [event])
-        listener.event(job, event)
-        if event.type.is_last:
-            listener.launch_ended(job, event, clock() - begun_s)
-            return event
-    raise RuntimeError(f"launcher ended {job.launch_id} without done or failed")
+    begun_s, last = clock(), None
+    for last in launch(job):
+        archive.accept(job.launch_id, [last])
+        listener.event(job, last)
+    if last is None or not last.type.is_last:
+        raise RuntimeError(f"launcher ended {job.launch_id} without done or failed")
+    listener.launch_ended(job, last, clock() - begun_s)
+    return last

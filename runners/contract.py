@@ -8,7 +8,7 @@ clock, never a metric. Everything that receives events is an :class:`Inbox`.
 Names and units are the same here, on the wire, in Swift and in the database. Unknown is None, never 0.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -399,12 +399,22 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One engine option: its type, what stands when nothing is said (None = the engine decides), what it means."""
+    """
+    One engine option.
+
+    Args:
+        default: what stands when nothing is said; None = the engine decides.
+        help: what it means, in a few words.
+        choices: the only values there are; empty = any.
+        most: the largest value that makes sense on this machine now, asked when an arm is checked; ``why`` says so.
+    """
 
     type: type[str] | type[int] | type[float] | type[bool]
     default: Scalar | None
     help: str
     choices: tuple[Scalar, ...] = ()
+    most: Callable[[], int] | None = None
+    why: str = ""
 
 
 class Session(Protocol):

@@ -18,7 +18,7 @@ from typing import Any
 from runners.contract import Phase, Reading
 from runners.errors import FailureKind, RunnerError
 
-REBUILD = "uv sync --reinstall-package llama-cpp-python"
+REBUILD = "uv sync --reinstall-package llama-cpp-python (phibench doctor names the other roads)"
 _PEAKS = {
     "peak_rss_bytes": ("peak_rss_bytes", "rss_bytes"),
     "peak_anon_bytes": ("peak_anon_bytes", "anon_bytes"),

@@ -47,6 +47,17 @@ def check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:
                 f"choose one of: {', '.join(map(str, option.choices))}",
             )
 
+        _check_most(engine, name, option, value)
+
+
+def _check_most(engine: Engine, name: str, option: Option, value: Scalar) -> None:
+    if option.most is None or isinstance(value, str):
+        return
+    most = option.most()
+    if value > most:
+        message = f"option {name} of {engine.name} cannot be {value}: {most} is the most here ({option.why})"
+        raise _unsupported(message, f"{name}={most} or less")
+
 
 def did_you_mean(name: str, known: Mapping[str, object]) -> str:
     """'Did you mean 'x'?', or the list of what there is."""

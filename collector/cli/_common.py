@@ -11,18 +11,13 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from collector.errors import PhibenchError
-from runners.errors import FailureKind, RunnerError
+from runners.errors import RunnerError
 from runners.wire import to_wire
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED = 0, 1, 2, 3
 _EXIT_BY_SIGNAL = 130
-_USAGE_KINDS = {FailureKind.UNSUPPORTED}
-WINDOWS = (
-    "phibench does not run on native Windows: it needs processes and memory readings that Windows has not.",
-    "use the Linux inside Windows:  wsl --install -d Debian",
-)
 
 
 class Duration(click.ParamType[float]):
@@ -69,8 +64,9 @@ def warn(message: str) -> None:
 
 def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an error family reads best
     """Run a click command; no traceback reaches a person for a foreseeable fault."""
-    if sys.platform == "win32":
-        return _complain(*WINDOWS, EXIT_FAILED)
+    refusal = _refusal()
+    if refusal:
+        return _complain(refusal, "", EXIT_FAILED)
     try:
         result = command.main(standalone_mode=False)
         return result if isinstance(result, int) else EXIT_DONE
@@ -90,6 +86,15 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
         return EXIT_DONE
     except OSError as exc:
         return _complain(f"{exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}", "", EXIT_FAILED)
+
+
+def _refusal() -> str | None:
+    """Why phibench does not run on this platform; Linux is not even asked, so that --help stays quick."""
+    if sys.platform == "linux":
+        return None
+    from runners import device
+
+    return device.refuse_platform()
 
 
 def leave(code: int) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from collector.cli._common import db_option, json_option, leave, quiet_option, warn
+from collector.errors import PhibenchError
 
 FULL = ("phi-3-mini-4k", "llama-2-7b")
 SMALL = ("llama-3.2-1b", "tinyllama-1.1b")
@@ -62,7 +63,7 @@ def _introduce(screen: Any) -> None:
     screen.print(f"phibench {provenance.version()} · this machine: {', '.join(words)}")
     for finding in engines.examine(machine, is_fresh=False):
         if finding.is_blocking:
-            raise click.ClickException(f"{finding.message}\n  Try: {finding.remedy}")
+            raise PhibenchError(finding.message, finding.remedy)
         if "llama_cpp" in finding.message:
             screen.print(f"engine  {finding.message}")
 

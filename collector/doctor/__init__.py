@@ -2,7 +2,7 @@
 What stands in the way of a good measurement on this machine, each problem with its remedy.
 
 Every check is a function from facts to findings, so that tests hand in the facts of machines that are not here. The
-doctor changes nothing: it writes no database and leaves no model behind.
+doctor makes no database and leaves no model behind.
 
 2026-11-24: an engine is judged by running it in a child process, since a build that would crash says nothing before
 it does. The verdict is remembered by library and CPU model; only what cannot change by itself is remembered.

@@ -29,6 +29,7 @@ def models() -> Iterator[Finding]:
 
 def database(url: str) -> Iterator[Finding]:
     """Readable, of our version, writable, with room."""
+    from collector.migrations import HEAD
     from collector.queries import Reader
 
     if "://" in url and not url.startswith("sqlite:///"):
@@ -44,7 +45,7 @@ def database(url: str) -> Iterator[Finding]:
         except PhibenchError as exc:
             yield fix(Group.STORAGE, exc.message, exc.remedy or f"ls -l {path}", is_blocking=True)
             return
-        yield ok(Group.STORAGE, f"{shown(path)}: {n_runs} run{'' if n_runs == 1 else 's'}")
+        yield ok(Group.STORAGE, f"{shown(path)}, schema {HEAD}: {n_runs} run{'' if n_runs == 1 else 's'}")
     yield from _writable(path)
     yield from _room(Group.STORAGE, path.parent, _LEAST_BYTES, "results")
 

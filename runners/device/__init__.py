@@ -56,7 +56,7 @@ def worker_reading(pid: int) -> Reading:
     """
     What one process holds and has used so far; every field None once it is gone.
 
-    About 0.1 ms on Linux: three or four small files of ``/proc``. ``smaps`` is not among them, as it costs 28 ms for
+    About 0.1 ms on Linux: three to seven small files of ``/proc``. ``smaps`` is not among them, as it costs 28 ms for
     a mapped model.
     """
     return macos.worker_reading(pid) if _IS_MAC else process.worker_reading(pid)

@@ -116,11 +116,22 @@ def test_a_run_in_which_everything_fails_ends_early_and_says_so() -> None:
 
 
 def test_cancelling_leaves_the_block_open_and_the_run_unfinished() -> None:
-    diary, cancel = Diary(), Cancel()
-    cancel.set()
-    outcome = run(diary, launcher(a=FailureKind.CANCELLED, b=FailureKind.CANCELLED), cancel=cancel)
+    diary = Diary()
+    outcome = run(diary, launcher(a=FailureKind.CANCELLED, b=FailureKind.CANCELLED))
     assert outcome.stop_reason == "cancelled"
     assert (diary.blocks, diary.ended, len(diary.begun)) == ([], None, 1)
+
+
+def test_a_launch_that_ended_before_ctrl_c_was_seen_completes_its_block() -> None:
+    diary, cancel, good = Diary(), Cancel(), launcher()
+
+    def launch(job: Job) -> Iterator[Event]:
+        yield from good(job)
+        if job.launch_id == "7f3a/2":
+            cancel.set()
+
+    outcome = run(diary, launch, cancel=cancel)
+    assert (outcome.stop_reason, outcome.n_done, diary.blocks, diary.ended) == ("cancelled", 2, [0], None)
 
 
 def test_resuming_starts_with_the_block_that_was_cut() -> None:

@@ -23,7 +23,13 @@ _ROOM_WHEN_NOT_SAID = 2048
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         "n_ctx": Option(type=int, default=None, help="tokens of context to make room for; as the workload needs"),
-        "threads": Option(type=int, default=None, help="threads that compute; the physical cores allowed here"),
+        "threads": Option(
+            type=int,
+            default=None,
+            help="threads that compute; the physical cores allowed here",
+            most=device.allowed_logical_cpus,
+            why="3 threads on 2 cores are 9 times slower",
+        ),
         "n_batch": Option(type=int, default=2048, help="most prompt tokens handed to the library at once"),
         "n_ubatch": Option(type=int, default=512, help="most tokens computed at once"),
         "flash_attn": Option(
@@ -102,14 +108,7 @@ def resolve(options: Mapping[str, Scalar]) -> Settings:
 def _threads(value: Scalar | None) -> int:
     if value is None:
         return device.default_threads()
-    threads, allowed = _at_least_one("threads", value), device.allowed_logical_cpus()
-    if threads > allowed:
-        raise _refusal(
-            f"{threads} threads on {allowed} usable CPUs: they would wait for each other at every step "
-            "(3 threads on 2 cores are 9 times slower)",
-            f"take threads={allowed} or fewer",
-        )
-    return threads
+    return _at_least_one("threads", value)
 
 
 def _gpu_layers(value: Scalar | None) -> int:
