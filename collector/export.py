@@ -5,20 +5,25 @@ A file is written beside and renamed; samples are streamed. Text that a spreadsh
 """
 
 import csv
+import io
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from collector import stats
+from collector import queries, stats
 from collector.errors import PhibenchError
-from collector.metrics import BY_NAME, METRICS, SAMPLE_METRICS
-from collector.queries import CellResult
+from collector.metrics import BY_NAME, METRICS, definition_in_effect
+from collector.queries import CellResult, Sample
+from runners.contract import Flag
 
 Row = Mapping[str, Any]
+_LINE_END = "\r\n"
+_WORD = ("false", "true")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ARM = ("model", "quant", "format", "engine", "n_bytes", "digest", "is_synthetic", "python")
 _WORKLOAD = ("kind", "n_prompt_tokens", "n_generated_tokens", "n_depth_tokens")
@@ -40,23 +45,31 @@ LONG_COLUMNS = (
     *_CELL_COLUMNS, "metric", "definition_id", "definition_version", "unit", "better", "value", "ci_low", "ci_high",
     "ci_level_exact", "ci_method", "n",
 )  # fmt: skip
-SAMPLE_COLUMNS = (
-    "run_id", "launch_id", "block", "position", "started_at_utc", "model", "quant", "engine", "options_json",
-    "workload", "kind", "is_warmup", "iteration", "n_prompt_tokens", "n_cached_tokens", "n_generated_tokens",
-    "granularity",
-    "finish_reason", "token_hash", "cpu_time_ns", *(m.name for m in SAMPLE_METRICS), "is_orphaned", "flags",
-)  # fmt: skip
+SAMPLE_COLUMNS = (*queries.LAUNCH_COLUMNS, *queries.SAMPLE_COLUMNS)
 
 
 def comparison_rows(cells: Iterable[CellResult]) -> Iterator[Row]:
     """One row a cell: a column a metric with its interval. Failed cells have their reason and no values."""
     for cell in cells:
         row = _cell_columns(cell)
-        for metric, values in cell.values.items():
-            found = stats.interval(values)
+        estimates = {metric: stats.interval(values) for metric, values in cell.values.items()}
+        for metric, found in estimates.items():
             row |= {metric: found.value, f"{metric}_ci_low": found.low, f"{metric}_ci_high": found.high}
-            row |= {"ci_level_exact": found.level_exact, "ci_method": found.method}
-        yield row
+        yield row | _doubt(cell, estimates)
+
+
+def _doubt(cell: CellResult, estimates: Mapping[str, stats.Estimate]) -> dict[str, Any]:
+    """
+    Level and method of a row's intervals.
+
+    The level is that of the metrics which every launch of the cell has; where a metric differs (fewer values, or no
+    logs because one is zero) the method names it.
+    """
+    usual = next((e for e in estimates.values() if e.n == cell.n_launches and "no logs" not in e.method), None)
+    if usual is None:
+        return {}
+    others = [f"{m}: n = {e.n}, {e.method}" for m, e in estimates.items() if (e.n, e.method) != (usual.n, usual.method)]
+    return {"ci_level_exact": usual.level_exact, "ci_method": "; ".join([usual.method, *others])}
 
 
 def long_rows(cells: Iterable[CellResult]) -> Iterator[Row]:
@@ -69,7 +82,7 @@ def long_rows(cells: Iterable[CellResult]) -> Iterator[Row]:
             metric, found = BY_NAME[name], stats.interval(values)
             yield common | {
                 "metric": name,
-                "definition_id": metric.definition,
+                "definition_id": definition_in_effect(metric, is_chunked=Flag.CHUNKED in cell.flags),
                 "definition_version": metric.version,
                 "unit": metric.unit,
                 "better": metric.better,
@@ -92,23 +105,84 @@ def write_csv(target: Path | IO[str], columns: Sequence[str], rows: Iterable[Row
     Raises:
         PhibenchError: the file cannot be written; nothing half-written is left.
     """
+
+    def write(file: IO[str]) -> int:
+        writer = csv.writer(file, lineterminator=_LINE_END)
+        writer.writerow(columns)
+        n_rows = 0
+        for n_rows, row in enumerate(rows, 1):  # noqa: B007  # the count is what remains
+            writer.writerow([defused(row.get(name)) for name in columns])
+        return n_rows
+
+    return _whole(target, write)
+
+
+def write_samples(target: Path | IO[str], samples: Iterable[Sample]) -> int:
+    """
+    Write one row a sample as they come; what a launch's samples share is made into text once.
+
+    Returns:
+        How many rows were written, the header not counted.
+
+    Raises:
+        PhibenchError: the file cannot be written; nothing half-written is left.
+    """
+
+    def write(file: IO[str]) -> int:
+        csv.writer(file, lineterminator=_LINE_END).writerow(SAMPLE_COLUMNS)
+        lines = _SampleLines(file)
+        csv.writer(lines, lineterminator=_LINE_END).writerows(lines.own_values(samples))
+        return lines.n_lines
+
+    return _whole(target, write)
+
+
+class _SampleLines:
+    """
+    A file for lines of samples: the writer hands over a sample's own values, its launch's text comes before them.
+
+    A cell has many launches and a launch several samples, so most of a line is made into text once and kept.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self.n_lines = 0
+        self._prefix = ""
+        self._write = file.write
+
+    def write(self, line: str) -> int:
+        return self._write(self._prefix + line)
+
+    def own_values(self, samples: Iterable[Sample]) -> Iterator[tuple[Any, ...]]:
+        """The values of each sample, the prefix set to its launch before the writer asks for it."""
+        last = None
+        begin = queries.CELL_COLUMNS_BEGIN
+        for launch, values in samples:
+            if launch is not last:
+                self._prefix = _line_beginning(launch[:begin]) + _kept_line_beginning(launch[begin:])
+                last = launch
+            self.n_lines += 1
+            token_hash, is_warmup, finish_reason, *numbers = values
+            yield (token_hash, _WORD[is_warmup], defused(finish_reason), *numbers)
+
+
+def _line_beginning(values: Iterable[Any]) -> str:
+    """These values as the beginning or the middle of a line, a comma behind each."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator=",").writerow(map(defused, values))
+    return out.getvalue()
+
+
+_kept_line_beginning = lru_cache(maxsize=1024)(_line_beginning)
+
+
+def _whole(target: Path | IO[str], write: Callable[[IO[str]], int]) -> int:
     if not isinstance(target, Path):
-        return _write(target, columns, rows)
+        return write(target)
     try:
         with _beside(target) as file:
-            return _write(file, columns, rows)
+            return write(file)
     except OSError as exc:
         raise PhibenchError(f"{target} cannot be written: {exc.strerror or exc}", "name another file") from exc
-
-
-def _write(file: IO[str], columns: Sequence[str], rows: Iterable[Row]) -> int:
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
-    n_rows = 0
-    for row in rows:
-        writer.writerow([defused(row.get(name)) for name in columns])
-        n_rows += 1
-    return n_rows
 
 
 def defused(value: Any) -> Any:
@@ -116,27 +190,24 @@ def defused(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return _WORD[value]
     return value
 
 
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[str]]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = ""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    beside = Path(name)
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False, encoding="utf-8", newline=""
-        ) as file:
-            name = file.name
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  # a descriptor, not a path
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
+            os.fsync(descriptor)
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(path)
     except BaseException:
-        if name:
-            Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
 
 

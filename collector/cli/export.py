@@ -40,7 +40,7 @@ def export_csv(
     with Reader.open(db) as reader:
         run_ids = [reader.resolve_run(ref) for ref in refs] or None
         if is_samples:
-            n_rows = out.write_csv(target, out.SAMPLE_COLUMNS, reader.samples(run_ids))
+            n_rows = out.write_samples(target, reader.samples(run_ids))
         elif is_long:
             n_rows = out.write_csv(target, out.LONG_COLUMNS, out.long_rows(reader.cells(run_ids)))
         else:

@@ -91,7 +91,7 @@ def check_tensors(header: Header, shape: ModelShape, name: str) -> None:
 
 
 def _check_kind(header: Header, name: str) -> None:
-    n_parts = header.metadata.get("split.count")
+    n_parts = header.metadata.get("split.count", 0)
     if _is_count(n_parts) and n_parts > 1:
         message = f"{name} is one of {n_parts} parts of a model"
         raise ModelError(FailureKind.UNSUPPORTED, message, "join them first: llama-gguf-split --merge PART1 WHOLE")

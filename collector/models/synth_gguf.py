@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ OnBytes = Callable[[int, int], None]
 _SLICE_BYTES = 4 << 20
 _HEADER_ROOM = 16 << 20
 _PARTIAL = ".partial"
+_FLUSH_EVERY_S = 0.25
 _SURELY_LOCKED_AFTER_S = 60.0
 
 
@@ -126,12 +128,37 @@ def _write(path: Path, recipe: Recipe, tensors: tuple[Tensor, ...], on_progress:
         for values in factors.values():
             file.write(values.tobytes())
             writer.write_padding(file, values.nbytes)
-        _write_tensors(file, writer, tensors, recipe.seed, on_progress)
+        with _flushing(file):
+            _write_tensors(file, writer, tensors, recipe.seed, on_progress)
         file.flush()
         os.fsync(file.fileno())
     finally:
         with contextlib.suppress(OSError):  # a full disk is told once, by the write that hit it
             writer.close()
+
+
+@contextmanager
+def _flushing(file: IO[bytes]) -> Iterator[None]:
+    """
+    Let the disk work while we write.
+
+    The kernel would keep gigabytes back until the last flush: then the disk idles first and progress stands at the
+    end. A fault of the disk shows again in the last flush, which raises it.
+    """
+    is_over = threading.Event()
+
+    def flush() -> None:
+        while not is_over.wait(_FLUSH_EVERY_S):
+            with contextlib.suppress(OSError):
+                os.fsync(file.fileno())
+
+    thread = threading.Thread(target=flush, name="flush", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _write_tensors(file: IO[bytes], writer: Any, tensors: tuple[Tensor, ...], seed: int, on_progress: OnBytes) -> None:
@@ -148,7 +175,7 @@ def _write_tensors(file: IO[bytes], writer: Any, tensors: tuple[Tensor, ...], se
         else:
             key = (tensor.type, tensor.shape[0])
             if key not in pools:
-                pools[key] = memoryview(blocks.pool(*key, seed)).cast("B")
+                pools[key] = blocks.pool(*key, seed).data.cast("B")
             for piece in _pieces(pools[key], tensor, draw):
                 n_done += file.write(piece)
                 on_progress(n_done, n_total)

@@ -1,128 +1,173 @@
-"""Cells from ``launch`` and ``launch_stat``: never a look at ``sample``."""
+"""Cells of runs: read from ``launch`` and ``launch_stat``, never from ``sample``."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Select, select
 
 from collector import schema
-from collector.queries.parts import Parts, of_runs, unique
-from collector.queries.results import ArmResult, CellResult, Failure, RunRow
-from collector.store.evidence import split
+from collector.queries.records import ArmRow, CellResult, FailureRow, MachineRow, WorkloadRow
+from collector.suite import arm_label
+from runners.contract import ModelShape
+from runners.wire import from_wire
 
-_LAUNCH, _STAT = schema.launch, schema.launch_stat
-_CellKey = tuple[int, int, int, int | None]  # run, arm, workload, environment
-
-
-@dataclass(slots=True)
-class _Cell:
-    """A cell as it is gathered."""
-
-    good: list[Any] = field(default_factory=list)
-    failed: list[Any] = field(default_factory=list)
-    values: dict[str, list[float]] = field(default_factory=dict)
-    value_blocks: dict[str, list[int]] = field(default_factory=dict)
+_L, _R, _A, _W, _T = schema.launch, schema.run, schema.arm, schema.workload, schema.artifact
+_E, _D, _STAT = schema.environment, schema.device, schema.launch_stat
+_ARTIFACT = ("model", "format", "quant", "n_bytes", "tensor_bytes", "digest", "is_synthetic", "shape_json")
+_WORKLOAD = ("name", "kind", "n_prompt_tokens", "n_generated_tokens", "n_depth_tokens", "prompt_seed", "prompt_path")
 
 
-def read_cells(connection: Connection, run_keys: tuple[int, ...] | None) -> list[CellResult]:
-    """Every cell of these runs (None = all), runs in the order they began, cells in the order of their plan."""
-    parts = Parts(connection, run_keys)
-    cells: dict[_CellKey, _Cell] = {}
-    cell_of: dict[int, _Cell] = {}
-    for launch in connection.execute(_launches(run_keys)):  # the good ones first
-        key = _home(cells, launch)
-        cell = cells.setdefault(key, _Cell())
-        (cell.good if launch.state == "done" else cell.failed).append(launch)
-        cell_of[launch.key] = cell
-    for stat in connection.execute(_stats(run_keys)):
-        cell = cell_of[stat.launch_key]
-        cell.values.setdefault(stat.metric, []).append(stat.median)
-        cell.value_blocks.setdefault(stat.metric, []).append(stat.block)
-    results = [(key, _result(parts, key, cell)) for key, cell in cells.items()]
-    return [result for _, result in sorted(results, key=lambda pair: _place(parts.runs[pair[0][0]], pair))]
+def cells(connection: Connection, run_ids: Sequence[str] | None) -> list[CellResult]:
+    """Every cell of the runs, in the order of their plans; of all runs when none is named."""
+    groups: dict[tuple[int, int, int], list[Any]] = defaultdict(list)
+    for row in connection.execute(_launches(run_ids)):
+        groups[row.run_key, row.arm_key, row.workload_key].append(row)
+    values = launch_values(connection, run_ids)
+    found = [_cell(rows, values) for rows in groups.values()]
+    plans = {row.id: _plan_order(row.plan_json) for row in connection.execute(_plans(run_ids))}
+    runs = {run_id: index for index, run_id in enumerate(dict.fromkeys(cell.run_id for cell in found))}
+    return sorted(found, key=lambda cell: (runs[cell.run_id], *_place(cell, plans[cell.run_id])))
 
 
-def _launches(run_keys: tuple[int, ...] | None) -> Any:
-    names = ("key", "run_key", "arm_key", "workload_key", "environment_key", "block", "state", "flags")
-    columns = [_LAUNCH.c[name] for name in (*names, "backend", "n_threads", "started_at_utc")]
-    failure = [_LAUNCH.c[f"failure_{name}"] for name in ("kind", "message", "remedy")]
-    return (
-        select(*columns, *failure)
-        .where(of_runs(_LAUNCH, run_keys), ~_LAUNCH.c.is_orphaned, _LAUNCH.c.state.in_(("done", "failed")))
-        .order_by(_LAUNCH.c.state, _LAUNCH.c.block, _LAUNCH.c.key)
+def launch_values(connection: Connection, run_ids: Sequence[str] | None) -> dict[int, dict[str, float]]:
+    """By launch key: its value of every metric, good or not."""
+    by_launch: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in connection.execute(_stats(run_ids)):
+        by_launch[row.launch_key][row.metric] = row.median
+    return by_launch
+
+
+def arm_row(row: Any) -> ArmRow:
+    """The arm in a row that has the columns of arm and artifact."""
+    shape = json.loads(row.shape_json) if row.shape_json else None
+    return ArmRow(
+        **{name: getattr(row, name) for name in _ARTIFACT if name != "shape_json"},
+        engine=row.engine,
+        options=json.loads(row.options_json),
+        python=row.python,
+        shape=from_wire(ModelShape, shape) if shape else None,
     )
 
 
-def _stats(run_keys: tuple[int, ...] | None) -> Any:
-    return (
-        select(_STAT.c.launch_key, _STAT.c.metric, _STAT.c.median, _STAT.c.block)
-        .where(of_runs(_STAT, run_keys), _STAT.c.is_good)
-        .order_by(_STAT.c.block, _STAT.c.launch_key)
+def in_runs(query: Select[Any], run_ids: Sequence[str] | None) -> Select[Any]:
+    """Only these runs; the query joins ``run``."""
+    return query if run_ids is None else query.where(_R.c.id.in_(run_ids))
+
+
+def _launches(run_ids: Sequence[str] | None) -> Select[Any]:
+    columns = [
+        _L.c.key, _L.c.id, _L.c.run_key, _L.c.arm_key, _L.c.workload_key, _L.c.block, _L.c.state, _L.c.is_orphaned,
+        _L.c.flags, _L.c.backend, _L.c.n_threads, _L.c.failure_kind, _L.c.failure_message, _L.c.failure_remedy,
+        _R.c.id.label("run_id"), _R.c.suite, _R.c.started_at_utc, _R.c.seed, _R.c.git_commit,
+        _A.c.engine, _A.c.options_json, _A.c.python,
+        *(_T.c[name] for name in _ARTIFACT),
+        *(_W.c[name] for name in _WORKLOAD),
+        _E.c.os_name, _E.c.os_version, _E.c.engine_version, _E.c.python_version, _E.c.phibench_version,
+        _D.c.name.label("device"), _D.c.fingerprint, _D.c.cpu_model, _D.c.n_physical_cores, _D.c.memory_bytes,
+    ]  # fmt: skip
+    query = (
+        select(*columns)
+        .join_from(_L, _R, _L.c.run_key == _R.c.key)
+        .join(_A, _L.c.arm_key == _A.c.key)
+        .join(_T, _A.c.artifact_key == _T.c.key)
+        .join(_W, _L.c.workload_key == _W.c.key)
+        .outerjoin(_E, _L.c.environment_key == _E.c.key)
+        .outerjoin(_D, _E.c.device_key == _D.c.key)
+        .order_by(_L.c.run_key, _L.c.number)
     )
+    return in_runs(query, run_ids)
 
 
-def _home(cells: Iterable[_CellKey], launch: Row[Any]) -> _CellKey:
-    """
-    Cell of a launch.
-
-    One that failed may have ended before its engine said which version it is: it belongs to the cell of its siblings.
-    """
-    key: _CellKey = (launch.run_key, launch.arm_key, launch.workload_key, launch.environment_key)
-    if launch.state == "failed":
-        return next((known for known in cells if known[:3] == key[:3]), key)
-    return key
+def _stats(run_ids: Sequence[str] | None) -> Select[Any]:
+    query = select(_STAT.c.launch_key, _STAT.c.metric, _STAT.c.median)
+    if run_ids is None:
+        return query
+    return query.join(_R, _STAT.c.run_key == _R.c.key).where(_R.c.id.in_(run_ids))
 
 
-def _result(parts: Parts, key: _CellKey, cell: _Cell) -> CellResult:
-    run_key, arm_key, workload_key, environment_key = key
-    run = parts.runs[run_key]
-    environment, device = parts.environments[environment_key] if environment_key is not None else (None, None)
-    launches = cell.good or cell.failed
-    first: Any = launches[0]
+def _plans(run_ids: Sequence[str] | None) -> Select[Any]:
+    return in_runs(select(_R.c.id, _R.c.plan_json), run_ids)
+
+
+def _cell(rows: Sequence[Any], values: Mapping[int, Mapping[str, float]]) -> CellResult:
+    good = [row for row in rows if row.state == "done" and not row.is_orphaned]
+    failed = [row for row in rows if row.state == "failed" and not row.is_orphaned]
+    last = (good or rows)[-1]
+    by_metric: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for row in good:
+        for metric, value in values.get(row.key, {}).items():
+            by_metric[metric].append((row.block, value))
     return CellResult(
-        run_id=run.id,
-        suite=run.suite,
-        started_at_utc=min((x.started_at_utc for x in launches if x.started_at_utc), default=run.started_at_utc),
-        device=device,
-        environment=environment,
-        arm=parts.arms[arm_key],
-        workload=parts.workloads[workload_key],
-        backend=first.backend,
-        n_threads=first.n_threads,
-        values={name: tuple(values) for name, values in cell.values.items()},
-        value_blocks={name: tuple(blocks) for name, blocks in cell.value_blocks.items()},
-        blocks=tuple(launch.block for launch in cell.good),
-        n_launches=len(cell.good),
-        n_failed=len(cell.failed),
-        failures=_failures(cell.failed),
-        flags=unique(flag for launch in launches for flag in split(launch.flags)),
-        predicted_bytes=parts.predicted_bytes(arm_key, workload_key),
+        run_id=last.run_id,
+        suite=last.suite,
+        started_at_utc=last.started_at_utc,
+        seed=last.seed,
+        git_commit=last.git_commit,
+        arm=arm_row(last),
+        workload=WorkloadRow(**{name: getattr(last, name) for name in _WORKLOAD}),
+        machine=_machine(last),
+        backend=last.backend,
+        n_threads=last.n_threads,
+        values={metric: tuple(v for _, v in sorted(pairs)) for metric, pairs in by_metric.items()},
+        blocks={metric: tuple(b for b, _ in sorted(pairs)) for metric, pairs in by_metric.items()},
+        n_launches=len(good),
+        n_failed=len(failed),
+        n_orphaned=sum(row.is_orphaned for row in rows),
+        failures=tuple(_unlike(failed)),
+        flags=tuple(sorted({flag for row in good or failed for flag in row.flags.split(",") if flag})),
     )
 
 
-def _failures(failed: Iterable[Any]) -> tuple[Failure, ...]:
-    counts = Counter((x.failure_kind, x.failure_message or "", x.failure_remedy or "") for x in failed)
-    return tuple(Failure(kind=k, message=message, remedy=remedy, n=n) for (k, message, remedy), n in counts.items())
+def _machine(row: Any) -> MachineRow | None:
+    if row.fingerprint is None:
+        return None
+    return MachineRow(
+        device=row.device,
+        fingerprint=row.fingerprint,
+        cpu_model=row.cpu_model,
+        n_physical_cores=row.n_physical_cores,
+        memory_bytes=row.memory_bytes,
+        os_name=row.os_name,
+        os_version=row.os_version,
+        engine_version=row.engine_version,
+        python_version=row.python_version,
+        phibench_version=row.phibench_version,
+    )
 
 
-def _place(run: RunRow, pair: tuple[_CellKey, CellResult]) -> tuple[int, int, int, int, int]:
-    """By run, then as the plan lists workloads and arms; what a plan does not tell stands at its end."""
-    key, cell = pair
-    workloads = [w.get("name") for w in run.plan.get("workloads", [])]
-    arms = [_planned(arm) for arm in run.plan.get("arms", [])]
-    return (key[0], _index(workloads, cell.workload.name), _index(arms, _measured(cell.arm)), key[2], key[1])
+def _unlike(failed: Iterable[Any]) -> Iterable[FailureRow]:
+    """Each kind and message once."""
+    seen = set()
+    for row in failed:
+        if (row.failure_kind, row.failure_message) not in seen:
+            seen.add((row.failure_kind, row.failure_message))
+            yield FailureRow(
+                launch_id=row.id,
+                kind=row.failure_kind or "",
+                message=row.failure_message or "",
+                remedy=row.failure_remedy,
+            )
 
 
-def _index(names: list[Any], name: Any) -> int:
-    return names.index(name) if name in names else len(names)
+def _plan_order(plan_json: str) -> tuple[list[str], list[str]]:
+    """Names of the workloads and labels of the arms as the plan lists them."""
+    plan = json.loads(plan_json)
+    labels = [
+        arm_label(
+            arm["model"]["model"], arm["model"]["quant"], arm["engine"], arm.get("options", {}), arm.get("python")
+        )
+        for arm in plan.get("arms", [])
+    ]
+    return [workload["name"] for workload in plan.get("workloads", [])], labels
 
 
-def _planned(arm: Mapping[str, Any]) -> tuple[Any, ...]:
-    model = arm.get("model", {})
-    return model.get("model"), model.get("quant"), arm.get("engine"), dict(arm.get("options", {})), arm.get("python")
-
-
-def _measured(arm: ArmResult) -> tuple[Any, ...]:
-    return arm.model, arm.quant, arm.engine, dict(arm.options), arm.python
+def _place(cell: CellResult, plan: tuple[list[str], list[str]]) -> tuple[int, int, str]:
+    workloads, labels = plan
+    name, label = cell.workload.name, cell.arm.label
+    return (
+        workloads.index(name) if name in workloads else len(workloads),
+        labels.index(label) if label in labels else len(labels),
+        label,
+    )

@@ -5,15 +5,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, desc, func, select
 
 from collector import migrations, schema
 from collector.errors import StoreError
-from collector.metrics import SAMPLE_METRICS
 from collector.packing import unpack_times
 from collector.queries import cells as cell_queries
 from collector.queries.records import CellResult, CutRun, LastRates, LaunchDetail, LaunchRow, RunRow
+from collector.queries.samples import SAMPLE_COLUMNS, Sample, stream
 from collector.store import Store, database
 from runners.contract import Event, EventType
 from runners.wire import from_wire
@@ -29,7 +30,6 @@ _RATES = {
     "prefill_tok_per_s": "prefill_tok_per_s", "kernel_prefill_tok_per_s": "prefill_tok_per_s", "load_s": "load_s",
 }  # fmt: skip
 _RECENT = 2000
-_AT_ONCE = 2000
 
 
 class Reader:
@@ -52,7 +52,7 @@ class Reader:
             name = database.masked(parsed)
             raise StoreError(f"there are no results yet: {name} does not exist", "phibench quickstart")
         pragmas: dict[str, str | int] = {"busy_timeout": 30_000, "query_only": "ON"}
-        engine = database.make_engine(parsed, pragmas, begin="BEGIN")
+        engine = database.make_engine(_read_only(parsed), pragmas, begin="BEGIN")
         with database.speaking(parsed), engine.connect() as connection:
             version = database.check_version(connection, parsed)
         if version != migrations.HEAD:
@@ -150,7 +150,7 @@ class Reader:
             environment = connection.execute(
                 select(schema.environment).where(schema.environment.c.key == row.environment_key)
             ).first()
-            samples = [_sample_row(s) for s in connection.execute(_sample_query().where(_L.c.id == launch_id))]
+            samples = [dict(zip(SAMPLE_COLUMNS, s, strict=True)) for _, s in stream(connection, _L.c.id == launch_id)]
             reported = connection.execute(
                 select(schema.reported_value).where(schema.reported_value.c.launch_key == row.key)
             )
@@ -181,12 +181,11 @@ class Reader:
             for row in connection.execute(query):
                 yield _event(row)
 
-    def samples(self, run_ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Every sample with its launch, in constant memory; warm-ups too, marked."""
-        query = cell_queries.in_runs(_sample_query(), run_ids)
+    def samples(self, run_ids: Sequence[str] | None = None) -> Iterator[Sample]:
+        """Every sample of the runs (all runs when None) with its launch, in constant memory; warm-ups too, marked."""
+        where = None if run_ids is None else _R.c.id.in_(run_ids)
         with database.speaking(self._url), self._connect() as connection:
-            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
-                yield _sample_row(row)
+            yield from stream(connection, where)
 
     def last_rates(self, fingerprint: str) -> dict[str, LastRates]:
         """By arm label: the rates of the newest good launches on a device."""
@@ -215,6 +214,14 @@ class Reader:
         if known is None:
             raise StoreError(f"run {run_id} has no launch {number}", f"phibench show {run_id}")
         return known
+
+
+def _read_only(url: URL) -> URL:
+    """A SQLite file opened so that nothing can be written; any other database as it is."""
+    if not database.is_file(url):
+        return url
+    path = quote(str(Path(str(url.database)).absolute()))
+    return URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
 
 
 def _run_row(row: Any) -> RunRow:
@@ -250,44 +257,6 @@ def _launch_row(row: Any, values: dict[str, float]) -> LaunchRow:
         flags=tuple(filter(None, row.flags.split(","))),
         stats=values,
     )
-
-
-def _sample_query() -> Any:
-    arm, artifact, workload = schema.arm, schema.artifact, schema.workload
-    names = (
-        "seq", "iteration", "is_warmup", "n_prompt_tokens", "n_cached_tokens", "n_generated_tokens", "granularity",
-        "finish_reason", "token_hash", "cpu_time_ns", *(m.name for m in SAMPLE_METRICS),
-    )  # fmt: skip
-    return (
-        select(
-            _R.c.id.label("run_id"),
-            _L.c.id.label("launch_id"),
-            _L.c.block,
-            _L.c.position,
-            _L.c.started_at_utc,
-            _L.c.is_orphaned,
-            _L.c.flags,
-            artifact.c.model,
-            artifact.c.quant,
-            arm.c.engine,
-            arm.c.options_json,
-            workload.c.name.label("workload"),
-            workload.c.kind,
-            *(_S.c[name] for name in names),
-        )
-        .join_from(_S, _L, _S.c.launch_key == _L.c.key)
-        .join(_R, _L.c.run_key == _R.c.key)
-        .join(arm, _L.c.arm_key == arm.c.key)
-        .join(artifact, arm.c.artifact_key == artifact.c.key)
-        .join(workload, _L.c.workload_key == workload.c.key)
-        .order_by(_S.c.key)
-    )
-
-
-def _sample_row(row: Any) -> dict[str, Any]:
-    found = dict(row if not hasattr(row, "_mapping") else row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
-    found["token_hash"] = found["token_hash"].hex() if found["token_hash"] is not None else None
-    return found
 
 
 def _event(row: Any) -> Event:

@@ -214,6 +214,7 @@ def test_ctrl_c_stops_cleanly_and_resume_goes_on(tmp_path: Path) -> None:
     assert run.stdout is not None
     while "block 1/3" not in run.stdout.readline():
         pass
+    time.sleep(0.7)  # into the second launch, which takes about two seconds
     begun = time.monotonic()
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=20)

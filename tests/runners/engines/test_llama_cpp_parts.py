@@ -1,0 +1,277 @@
+"""The parts of the llama.cpp engine that need no library: log, faults, prompt, loops, options."""
+
+import gc
+import hashlib
+import struct
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runners import device
+from runners.contract import ModelRef, Workload
+from runners.engines.llama_cpp import evidence, faults, loading, loop, prompt, session, settings
+from runners.errors import FailureKind, RunnerUnavailable
+
+MODEL = ModelRef(model="m", format="gguf", quant="q4_0", path="/nowhere/m.gguf")
+LOG = [
+    (2, "load_tensors: loading model tensors, this can take a while... (load_mode = mmap)\n"),
+    (1, "repack: repack tensor blk.0.attn_qkv.weight with q4_0_8x8\n"),
+    (5, "repack: repack tensor blk.1.attn_qkv.weight with q4_0_8x8\n"),
+    (2, "load_tensors:   CPU_Mapped model buffer size =  2034.16 MiB\n"),
+    (2, "load_tensors:   CPU_REPACK model buffer size =  1944.00 MiB\n"),
+    (3, "a warning\n"),
+    (3, "a warning\n"),
+    (2, "llama_context: flash_attn            = auto\n"),
+    (2, "llama_context:        CPU  output buffer size =     0.12 MiB\n"),
+    (2, "llama_kv_cache:        CPU KV buffer size =    96.00 MiB\n"),
+    (2, "llama_kv_cache: size = 96.00 MiB (256 cells, 32 layers, 1/1 seqs), K (f16): 48.00 MiB, V (q8_0): 48.00 MiB\n"),
+    (2, "resolve_fused_ops: Flash Attention enabled\n"),
+    (2, "resolve_fused_ops: fused DeepSeek V4 HC pre enabled\n"),
+    (2, "sched_reserve:        CPU compute buffer size =    22.51 MiB\n"),
+    (2, "sched_reserve: graph: nodes = 354, splits = 1, input objects = 4, input tensors = 6\n"),
+]  # fmt: skip
+MIB = 1 << 20
+
+
+def test_evidence_is_what_the_log_says() -> None:
+    seen = evidence.read(LOG)
+    assert (seen.load_mode, seen.is_flash_attn_on, seen.backend) == ("mmap", True, "cpu")
+    assert (seen.kv_type_k, seen.kv_type_v) == ("f16", "q8_0")
+    assert (seen.repack_kinds, seen.n_repacked_tensors, seen.n_graph_splits) == (("q4_0_8x8",), 2, 1)
+    assert seen.n_bytes("model") == round(2034.16 * MIB) + 1944 * MIB
+    assert seen.n_bytes("KV") == 96 * MIB
+    assert seen.n_bytes("compute") == round(22.51 * MIB)
+    assert seen.n_bytes("output") == round(0.12 * MIB)
+    assert seen.warnings == ("a warning",)
+
+
+def test_what_the_log_does_not_say_is_unknown() -> None:
+    seen = evidence.read([])
+    assert seen.n_bytes("model") is None
+    assert (seen.backend, seen.is_flash_attn_on, seen.load_mode, seen.n_gpu_layers) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_on"),
+    [
+        (["llama_context: flash_attn            = enabled"], True),
+        (["llama_context: flash_attn            = disabled"], False),
+        (["llama_context: flash_attn            = auto"], None),
+        (
+            [
+                "llama_context: flash_attn            = auto",
+                "resolve_fused_ops: Flash Attention not supported, set to disabled",
+            ],
+            False,
+        ),
+    ],
+)
+def test_flash_attention_in_effect(lines: list[str], is_on: bool | None) -> None:
+    assert evidence.read([(2, line) for line in lines]).is_flash_attn_on is is_on
+
+
+@pytest.mark.parametrize(
+    ("buffers", "backend"),
+    [
+        (["CPU"], "cpu"),
+        (["CPU_Mapped", "CPU_REPACK"], "cpu"),
+        (["AMX"], "cpu"),
+        (["CPU_Mapped", "CUDA0"], "cuda"),
+        (["CPU", "CUDA_Host"], "cpu"),
+        (["Metal_Mapped"], "metal"),
+        (["MTL0"], "metal"),
+        (["Vulkan0"], "vulkan"),
+        (["Hexagon"], "hexagon"),
+    ],
+)
+def test_the_backend_is_where_weights_lie(buffers: list[str], backend: str) -> None:
+    log = [(2, f"load_tensors: {name:>12} model buffer size =   10.00 MiB") for name in buffers]
+    assert evidence.read(log).backend == backend
+
+
+def test_layers_on_the_gpu() -> None:
+    assert evidence.read([(2, "load_tensors: offloaded 33/33 layers to GPU")]).n_gpu_layers == 33
+
+
+def test_the_first_error_is_the_cause() -> None:
+    log = [(3, "careful"), (4, "the cause\n"), (4, "llama_model_load_from_file_impl: failed to load model\n")]
+    assert evidence.first_error(log) == "the cause"
+    assert evidence.first_error([(2, "fine")]) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        ("gguf_init_from_file: failed to open GGUF file 'x' (No such file or directory)", "model_missing", "opened"),
+        ("gguf_init: failed to read tensor info", "model_invalid", "cut short in its header"),
+        (
+            "tensor 'a' data is not within the file bounds, model is corrupted or incomplete",
+            "model_invalid",
+            "cut short",
+        ),
+        ("gguf: GGUFv1 is no longer supported. please use a more up-to-date version", "model_invalid", "version"),
+        ("llama_model_load: error loading model: unknown model architecture: 'zhi3'", "unsupported", "zhi3"),
+        ("llama_model_load: error loading model vocabulary: unordered_map::at", "model_invalid", "vocabulary"),
+        ("tensor 'token_embd.weight' has invalid data", "model_invalid", "NaN"),
+        ("check_tensor_dims: tensor 'x' not found", "model_invalid", "'x' not found"),
+        ("alloc_tensor_range: failed to allocate CPU buffer of size 99", "out_of_memory", "memory"),
+        (None, "model_invalid", "no reason"),
+    ],
+)
+def test_faults_of_a_load(line: str | None, kind: str, words: str) -> None:
+    fault = faults.of_load(line, MODEL)
+    assert fault.kind == kind
+    assert words in fault.message
+    assert fault.remedy
+
+
+def test_messages_hold_no_folders() -> None:
+    fault = faults.of_load("f: failed to open GGUF file '/home/zelda/models/m.gguf' (Permission denied)", MODEL)
+    assert "zelda" not in fault.message
+    assert "m.gguf" in fault.message
+
+
+def test_faults_of_a_context_and_of_a_decode() -> None:
+    assert faults.of_context("failed to initialize the context: std::bad_alloc", 9).kind is FailureKind.OUT_OF_MEMORY
+    assert faults.of_context("quantized V cache requires flash_attn", 9).kind is FailureKind.UNSUPPORTED
+    assert faults.of_decode(1, None).kind is FailureKind.UNSUPPORTED
+    assert faults.of_decode(-2, None).kind is FailureKind.OUT_OF_MEMORY
+    assert faults.of_decode(-3, "ggml: compute failed").message.endswith("compute failed")
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ([0.0, 1.0], None),
+        ([1.0, 1.0], "all equal"),
+        ([0.0, float("nan")], "not finite"),
+        ([0.0, float("-inf")], "not finite"),
+    ],
+)
+def test_rubbish_logits(row: list[float], fault: str | None) -> None:
+    assert loading.fault_of_logits(row) == fault
+
+
+def vocabulary(special: set[int], bos: int | None = 1) -> prompt.Vocabulary:
+    return prompt.Vocabulary(
+        n_tokens=1000, bos=bos, is_special=special.__contains__, tokenize=lambda text: [1, *text[:3]]
+    )
+
+
+def test_drawn_tokens_are_fixed_by_the_seed_and_ordinary() -> None:
+    drawn = prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=7)
+    assert drawn == prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=7)
+    assert drawn != prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=8)
+    assert drawn[0] == 1
+    assert not {1, 2, 3} & set(drawn[1:])
+    assert min(drawn) >= 0
+    assert max(drawn) < 1000
+    assert len(set(drawn)) > 950
+
+
+def test_the_generator_is_splitmix64() -> None:
+    """The published first outputs for seed 1234567, so that any language can repeat a prompt."""
+    wide = prompt.Vocabulary(n_tokens=1 << 64, bos=None, is_special=lambda _: False, tokenize=list)
+    assert prompt.drawn(wide, 2, seed=1234567) == [6457827717110365317, 3203168211198807973]
+
+
+def test_a_vocabulary_of_control_tokens_does_not_hang() -> None:
+    assert len(prompt.drawn(vocabulary(set(range(1000))), 3, seed=1)) == 3
+
+
+def test_depth_comes_first_and_takes_the_begin_token(tmp_path: Path) -> None:
+    workload = Workload(name="w", n_depth_tokens=5, n_prompt_tokens=3, n_generated_tokens=1)
+    assert prompt.tokens(workload, vocabulary(set()), MODEL) == prompt.drawn(vocabulary(set()), 8, seed=1)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, [1]), (3, [1, 97, 98]), (8, [1, 97, 98, 99, 97, 98, 99, 97])])
+def test_a_text_is_cut_or_repeated_without_its_begin_token(tmp_path: Path, n: int, expected: list[int]) -> None:
+    path = tmp_path / "p.txt"
+    path.write_text("abcdef")
+    real = ModelRef(model="m", format="gguf", quant="q4_0", has_tokenizer=True)
+    workload = Workload(name="w", n_prompt_tokens=n, n_generated_tokens=1, prompt_path=str(path))
+    assert prompt.tokens(workload, vocabulary(set()), real) == expected
+
+
+def test_the_hash_is_of_the_ids_alone() -> None:
+    ids = [5, 70000, 0]
+    expected = hashlib.sha256(struct.pack("<3i", *ids)).hexdigest()[:16]
+    assert session.hash_of(array("i", ids)) == expected
+
+
+def ticks() -> Iterator[int]:
+    yield from range(100, 10_000, 10)
+
+
+def test_the_generation_loop_takes_a_tokens_time_when_its_id_is_there() -> None:
+    clock, calls = ticks(), list[Any]()
+    samples = iter([11, 12, 13])
+
+    def decode(context: Any, batch: Any) -> int:
+        calls.append((batch, slot[0]))
+        return 0
+
+    slot, ids, times = [0], [0, 0, 0], [0, 0, 0]
+    start, code = loop.generate(
+        decode=decode, sample=lambda *_: next(samples), clock=lambda: next(clock), context="c", sampler="s",
+        prompt=["p1", "p2"], batch="one", slot=slot, ids=ids, times_ns=times,
+    )  # fmt: skip
+    assert (start, code, ids, times) == (100, 0, [11, 12, 13], [110, 120, 130])
+    assert calls == [("p1", 0), ("p2", 0), ("one", 11), ("one", 12)]
+
+
+@pytest.mark.parametrize(("fails_at", "n_sampled"), [(0, 0), (1, 1), (2, 2)])
+def test_nothing_is_sampled_after_a_failed_decode(fails_at: int, n_sampled: int) -> None:
+    codes, n_samples = iter([0] * fails_at + [-3] * 9), list[int]()
+    _, code = loop.generate(
+        decode=lambda *_: next(codes), sample=lambda *_: n_samples.append(1) or 5, clock=lambda: 0, context=None,
+        sampler=None, prompt=["p"], batch=None, slot=[0], ids=[0] * 9, times_ns=[0] * 9,
+    )  # fmt: skip
+    assert (code, len(n_samples)) == (-3, n_sampled)
+
+
+def test_the_kernel_loops() -> None:
+    clock, seen = ticks(), list[Any]()
+    result = loop.prefill(
+        decode=lambda _, batch: seen.append(batch) or 0, synchronize=lambda _: seen.append("sync"),
+        clock=lambda: next(clock), context=None, batches=["a", "b"],
+    )  # fmt: skip
+    assert (result, seen) == ((100, 110, 0), ["a", "b", "sync"])
+    slot, times = [0], [0, 0]
+    start, code = loop.decode_given(
+        decode=lambda *_: seen.append(slot[0]) or 0, synchronize=lambda _: seen.append("sync"),
+        clock=lambda: next(clock), context=None, batch=None, slot=slot, tokens=[7, 8], times_ns=times,
+    )  # fmt: skip
+    assert (start, code, times) == (120, 0, [130, 140])
+    assert seen[3:] == [7, "sync", 8, "sync"]
+
+
+def test_garbage_collection_rests_inside_and_works_after() -> None:
+    def fail() -> None:
+        assert not gc.isenabled()
+        raise KeyError
+
+    with pytest.raises(KeyError), loop.undisturbed():
+        fail()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+def test_threads_default_to_the_physical_cores_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "default_threads", lambda: 3)
+    assert settings.resolve({}).threads == 3
+    assert settings.resolve({"threads": 1}).threads == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_ctx": -1}, {"n_ubatch": 0}, {"threads": -2}, {"load_mode": "fast"}, {"n_gpu_layers": -2}, {"flash_attn": 1}],
+)
+def test_values_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(RunnerUnavailable) as caught:
+        settings.resolve(options)
+    assert caught.value.kind is FailureKind.UNSUPPORTED
+    assert caught.value.remedy
