@@ -131,6 +131,20 @@ def test_a_disk_that_fills_up_at_the_last_flush_is_said_and_nothing_stays(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fault_that_an_early_flush_met_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushes = iter([True])
+
+    def once(descriptor: int) -> None:  # as Linux does: a fault is told once
+        if next(flushes, False):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(synth_gguf.os, "fsync", once)
+    monkeypatch.setattr(synth_gguf, "_FLUSH_EVERY_S", 0.001)
+    with pytest.raises(PhibenchError, match="Input/output error"):
+        write_gguf(tmp_path / "x.gguf", name="tiny", shape=SHAPE, quant="q4_0", on_progress=lambda *_: time.sleep(0.01))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("quant", "vocab_size"), [("q9", 512), ("q4_0", 100)])
 def test_a_recipe_that_cannot_be_is_refused_before_a_file_is_touched(
     tmp_path: Path, quant: str, vocab_size: int
