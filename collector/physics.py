@@ -1,12 +1,17 @@
 """What a shape and a format cost by arithmetic. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runners.contract import ModelShape
+from runners.contract import ModelShape, Scalar
 
 _PADDED_TO = 256
 _FLOAT_BYTES = 4
 _MOST_BATCH = 2048
+_KV_BYTES = {
+    "f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32,
+    "q4_0": 18 / 32, "iq4_nl": 18 / 32,
+}  # fmt: skip
 _OVERHEAD_BYTES = 52 << 20
 """
 Interpreter, library, vocabulary and the buffer through which weights are read: 51 MiB for Phi-3-mini, 46 for LLaMA-2-7B
@@ -63,6 +68,27 @@ def memory_bytes(
         kv_bytes=kv,
         compute_bytes=compute,
         total_bytes=weights_bytes + kv + compute + _OVERHEAD_BYTES,
+    )
+
+
+def memory_of_arm(
+    shape: ModelShape | None, tensor_bytes: int | None, n_context_tokens: int, options: Mapping[str, Scalar]
+) -> MemoryNeed | None:
+    """
+    The need of an arm for a workload, its options heeded; the one prediction that refuses and that tables show.
+
+    Returns:
+        None when shape or size is unknown.
+    """
+    if shape is None or tensor_bytes is None:
+        return None
+    return memory_bytes(
+        shape,
+        tensor_bytes,
+        n_ctx=int(options.get("n_ctx", n_context_tokens)),
+        n_ubatch=int(options.get("n_ubatch", 512)),
+        kv_bytes_per_element=_KV_BYTES.get(str(options.get("kv_type", "f16")), 2.0),
+        is_flash_attention=options.get("flash_attn") != "off",
     )
 
 

@@ -6,7 +6,7 @@ engine cannot run, a prompt longer than the context, a model that does not fit.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from collector import catalog, models, physics
@@ -125,14 +125,6 @@ def check_cell(arm: Arm, workload: Workload) -> None:
         _check_memory(arm, workload)
 
 
-def memory_need(arm: Arm, workload: Workload) -> physics.MemoryNeed | None:
-    """The prediction that is shown beside the measured memory; None when shape or size is unknown."""
-    if arm.model.shape is None or arm.model.tensor_bytes is None:
-        return None
-    n_ctx = int(arm.options.get("n_ctx", workload.n_context_tokens))
-    return physics.memory_bytes(arm.model.shape, arm.model.tensor_bytes, n_ctx)
-
-
 def _check_context(model: str, context_length: int, workload: Workload) -> None:
     if workload.n_context_tokens > context_length:
         raise ModelError(
@@ -144,7 +136,8 @@ def _check_context(model: str, context_length: int, workload: Workload) -> None:
 
 
 def _check_memory(arm: Arm, workload: Workload) -> None:
-    need, free = memory_need(arm, workload), device.available_memory_bytes()
+    need = physics.memory_of_arm(arm.model.shape, arm.model.tensor_bytes, workload.n_context_tokens, arm.options)
+    free = device.available_memory_bytes()
     if need is None or free is None or need.total_bytes <= free:
         return
     raise ModelError(
@@ -232,8 +225,3 @@ def _zero(option: Option | None) -> Scalar:
     if option is None:
         return ""
     return option.choices[0] if option.choices else option.type()
-
-
-def engine_options(specs: Iterable[ArmSpec]) -> Mapping[str, Mapping[str, Option]]:
-    """The option tables of the engines that are asked for."""
-    return {name: registry.load(name).options for name in {spec.engine for spec in specs}}

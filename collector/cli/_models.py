@@ -9,7 +9,9 @@ from collector import catalog, models, physics
 from collector.catalog import CatalogModel
 from collector.cli import _numbers as numbers
 from collector.cli._tables import plain_table
+from collector.errors import UsageError
 from collector.models import layout
+from collector.paths import shown
 from runners import device, registry
 from runners.contract import ModelRef, ModelShape
 
@@ -18,8 +20,8 @@ _CONTEXT_FOR_FIT = 4096
 
 def overview(engine: str | None) -> list[dict[str, Any]]:
     """One record a model; ``fits`` per format at 4,096 tokens of context, None where memory is unknown."""
-    if engine is not None and engine != "mlx":
-        registry.load(engine)
+    if engine is not None:
+        _check_engine(engine)
     present = {(ref.model, ref.quant) for ref in models.local()}
     free = device.available_memory_bytes()
     rows = []
@@ -31,18 +33,16 @@ def overview(engine: str | None) -> list[dict[str, Any]]:
 
 
 def print_overview(screen: Console, rows: list[dict[str, Any]]) -> None:
-    """Sizes in GiB; a star marks what is present, brackets what does not fit into memory now."""
-    table = plain_table("model", "parameters", *models.QUANTS, "licence", right=["parameters", *models.QUANTS])
+    """Sizes in GiB in 80 columns; a star marks what is present, brackets what does not fit into memory now."""
+    table = plain_table("model", "params", *models.QUANTS, "licence", right=["params", *models.QUANTS])
     for row in rows:
         sizes = [_size(row, quant) for quant in models.QUANTS]
-        table.add_row(row["id"], f"{row['n_params'] / 1e9:.2f} B", *sizes, row["licence"])
+        table.add_row(row["id"], f"{row['n_params'] / 1e9:.2f} B", *sizes, _short(row["licence"]))
     screen.print(table)
-    screen.print(
-        "sizes in GiB; * is present, (brackets) does not fit into the memory that is free now, with 4,096 tokens"
-    )
-    screen.print(
-        f"models lie in {models.cache_dir()}; write one: phibench models synth MODEL --quant Q", soft_wrap=True
-    )
+    screen.print("sizes in GiB; * is here, (brackets) does not fit into free memory at 4,096 tokens")
+    if any(size is None for row in rows for size in row["tensor_bytes"].values()):
+        screen.print(f"{numbers.UNKNOWN} cannot be made for llama.cpp; the reason: phibench models show MODEL")
+    screen.print(f"write one: phibench models synth MODEL --quant Q; they lie in {models.cache_dir()}", soft_wrap=True)
 
 
 def print_model(screen: Console, found: CatalogModel | ModelRef) -> None:
@@ -58,7 +58,8 @@ def print_model(screen: Console, found: CatalogModel | ModelRef) -> None:
         _shape(shape),
         f"KV cache: {physics.kv_bytes_per_token(shape):,.0f} bytes a token in F16",
         *(f"{name}: {_support(support)}" for name, support in found.engines.items()),
-        *(f"published: {file.repo} {file.file or ''} {numbers.size(file.n_bytes)}" for file in found.files),
+        *_sizes(found),
+        *(_published(file) for file in found.files),
         *([f"note: {found.note}"] if found.note else []),
         f"source: {'; '.join(found.sources)}",
     ]
@@ -99,6 +100,38 @@ def _size(row: dict[str, Any], quant: str) -> str:
         return numbers.UNKNOWN
     text = numbers.gib(n_bytes, 2) + ("*" if quant in row["present"] else "")
     return text if row["fits"][quant] is not False else f"({text})"
+
+
+def _sizes(model: CatalogModel) -> list[str]:
+    """Each format: how large, what it needs at 4,096 tokens, where it lies if it is here."""
+    if model.shape.architecture not in layout.ARCHITECTURES:
+        return []
+    paths = {ref.quant: ref.path for ref in models.local() if ref.model == model.id}
+    n_ctx = min(_CONTEXT_FOR_FIT, model.shape.context_length)
+    lines = []
+    for quant in models.QUANTS:
+        n_bytes = layout.tensor_bytes(model.shape, quant)
+        need = physics.memory_bytes(model.shape, n_bytes, n_ctx).total_bytes
+        here = f"; here: {shown(str(paths[quant]))}" if quant in paths else ""
+        lines.append(f"{quant}: {numbers.size(n_bytes)}, needs {numbers.size(need)} at {n_ctx:,} tokens{here}")
+    return lines
+
+
+def _published(file: catalog.PublishedFile) -> str:
+    parts = [file.repo, file.file, file.quant, numbers.size(file.n_bytes) if file.n_bytes else None]
+    doubt = "" if file.is_verified else " (from memory, not checked)"
+    return f"published for {file.engine}: {' '.join(part for part in parts if part)}{doubt}"
+
+
+def _check_engine(engine: str) -> None:
+    known = dict.fromkeys([*registry.ENGINES, *(name for m in catalog.models().values() for name in m.engines)])
+    if engine not in known:
+        raise UsageError(f"there is no engine {engine!r}", registry.did_you_mean(engine, known))
+
+
+def _short(licence: str) -> str:
+    """For a column; `models show` has it in full."""
+    return licence.partition(" (")[0].removesuffix(" Licence").removesuffix(" Community").removesuffix(" of Use")
 
 
 def _shape(shape: ModelShape) -> str:

@@ -81,9 +81,11 @@ def synth(model: str, *, quant: str, is_forced: bool, as_json: bool, is_quiet: b
 @quiet_option
 def remove_model(model: str, *, quant: str | None, is_sure: bool, is_quiet: bool) -> None:
     """Remove the synthetic files of MODEL."""
+    from collector import catalog
     from collector import models as present
     from collector.cli._numbers import size
 
+    catalog.find(model)
     if not is_sure:
         click.confirm(f"Remove {model} {quant or 'in every format'} from {present.cache_dir()}?", abort=True)
     freed = present.remove(model, quant)

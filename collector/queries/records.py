@@ -134,11 +134,9 @@ class CellResult:
     @property
     def predicted_bytes(self) -> int | None:
         """Memory that the shape and the context ask for; None when the shape is unknown."""
-        if self.arm.shape is None or self.arm.tensor_bytes is None:
-            return None
         asked = self.workload.n_prompt_tokens + self.workload.n_generated_tokens + self.workload.n_depth_tokens
-        n_ctx = int(self.arm.options.get("n_ctx", asked))
-        return physics.memory_bytes(self.arm.shape, self.arm.tensor_bytes, n_ctx).total_bytes
+        need = physics.memory_of_arm(self.arm.shape, self.arm.tensor_bytes, asked, self.arm.options)
+        return need.total_bytes if need else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

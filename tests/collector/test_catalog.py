@@ -51,3 +51,34 @@ def test_phi_3_small_is_refused_on_llama_cpp_with_who_can() -> None:
     assert "blocksparse" in caught.value.message
     assert "mlx can run it" in caught.value.remedy
     catalog.refuse("phi-3-mini-4k", "llama_cpp")
+
+
+PUBLISHED = [
+    (model.id, file)
+    for model in MODELS.values()
+    for file in model.files
+    if file.format == "gguf" and file.n_bytes and file.quant
+]
+
+
+@pytest.mark.parametrize(("model_id", "file"), PUBLISHED)
+def test_published_sizes_are_those_of_our_layout_and_a_header(model_id: str, file: catalog.PublishedFile) -> None:
+    shape = MODELS[model_id].shape
+    assert file.n_bytes is not None
+    assert file.quant is not None
+    tensors = layout.tensor_bytes(shape, file.quant)
+    if model_id == "qwen2.5-3b":  # published with the output matrix apart, as its note says
+        tensors += shape.vocab_size * shape.n_embd // 32 * 18
+    assert 20 < (file.n_bytes - tensors) / shape.vocab_size < 65  # a vocabulary takes so many bytes a token
+
+
+def test_a_digest_that_is_known_is_whole() -> None:
+    digests = [file.sha256 for model in MODELS.values() for file in model.files if file.sha256]
+    assert len(digests) >= 2
+    assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
+
+
+def test_long_contexts_say_what_they_were_stretched_from() -> None:
+    for model_id in ("phi-3-mini-128k", "phi-3.5-mini", "phi-3-medium-128k"):
+        assert MODELS[model_id].rope["original_context"] == 4096
+        assert MODELS[model_id].shape.context_length == 131_072

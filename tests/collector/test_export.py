@@ -11,6 +11,7 @@ from evidence_helpers import make_events, make_trace
 from collector import export
 from collector.errors import PhibenchError
 from collector.queries import Reader
+from runners.contract import Reading
 
 Add = Callable[..., str]
 
@@ -104,3 +105,40 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PhibenchError, match="cannot be written"):
         export.write_csv(tmp_path / "file" / "x.csv", ("a",), [])
+
+
+def test_a_metric_with_fewer_values_does_not_change_the_level_of_the_row(db: str, add_launch: Add) -> None:
+    readings = [Reading(peak_rss_bytes=1200, n_major_faults=0) for _ in range(5)] + [Reading(peak_rss_bytes=1200)]
+    for block, reading in enumerate(readings):
+        add_launch(make_events(reading=reading), block=block)
+    with Reader.open(db) as reader:
+        (row,) = table(export.COMPARISON_COLUMNS, export.comparison_rows(reader.cells()))
+    assert float(row["ci_level_exact"]) == pytest.approx(0.96875)
+    assert row["ci_method"].startswith("Hodges-Lehmann on logs")
+    assert "n_major_faults: n = 5" in row["ci_method"]
+
+
+def test_a_chunked_rate_has_the_definition_of_chunks(db: str, add_launch: Add) -> None:
+    chunked = make_trace(n_tokens=(2,) * 32, granularity="chunk")
+    add_launch(make_events(chunked, chunked))
+    with Reader.open(db) as reader:
+        rows = {r["metric"]: r for r in table(export.LONG_COLUMNS, export.long_rows(reader.cells()))}
+    assert rows["decode_tok_per_s"]["definition_id"] == "decode.gap_chunk1"
+    assert "itl_p50_s" not in rows
+
+
+def test_samples_stand_beside_their_own_launch_and_are_defused(db: str, add_launch: Add) -> None:
+    for block in (0, 1):
+        add_launch(make_events(*(make_trace(gap_ns=10**8 * (block + 1), finish_reason="=1+1"),) * 2), block=block)
+    out = io.StringIO(newline="")
+    with Reader.open(db) as reader:
+        export.write_samples(out, reader.samples(["run1"]))
+    rows = list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+    assert [(r["launch_id"], r["block"], r["decode_tok_per_s"]) for r in rows] == [
+        ("run1/1", "0", "10.0"),
+        ("run1/1", "0", "10.0"),
+        ("run1/2", "1", "5.0"),
+        ("run1/2", "1", "5.0"),
+    ]
+    assert {r["finish_reason"] for r in rows} == {"'=1+1"}
+    assert {(r["device"], r["os_name"], r["engine_version"]) for r in rows} == {("Test CPU, 2 cores", "Linux", "1.0")}

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
@@ -51,3 +52,44 @@ def test_comparing_one_metric_reads_the_covering_index_alone(store: Store) -> No
     with store._engine.connect() as connection:
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").fetchall())
     assert "COVERING INDEX ix_launch_stat_covering" in plan
+
+
+def test_the_migration_makes_the_very_tables_down_to_their_storage(store: Store, db: str) -> None:
+    """What Alembic does not compare: WITHOUT ROWID, order of columns and of an index's parts."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine("sqlite://")
+    schema.METADATA.create_all(engine)
+    with engine.connect() as fresh, store._engine.connect() as migrated:
+        found = [
+            {
+                name: " ".join(sql.replace('"', "").split())
+                for name, sql in c.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+                if name != "alembic_version"
+            }
+            for c in (fresh, migrated)
+        ]
+    engine.dispose()
+    assert found[0].keys() == found[1].keys()
+    for name, sql in found[0].items():
+        assert _columns(sql) == _columns(found[1][name]), name
+        assert sql.endswith("WITHOUT ROWID") == found[1][name].endswith("WITHOUT ROWID"), name
+
+
+def _columns(sql: str) -> list[str]:
+    """Columns of a table or an index in order; constraints may be written in another order."""
+    inside = sql[sql.index("(") + 1 : sql.rindex(")")]
+    return [part.strip() for part in inside.split(",") if not part.strip().startswith(("CONSTRAINT", "UNIQUE"))]
+
+
+def test_a_reader_cannot_write(store: Store, db: str) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from collector.queries import Reader
+
+    with (
+        Reader.open(db) as reader,
+        reader._connect() as connection,
+        pytest.raises(OperationalError, match="readonly database"),
+    ):
+        connection.exec_driver_sql("DELETE FROM run")
