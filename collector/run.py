@@ -14,6 +14,7 @@ from collector.schedule import block_order, kept_cells
 from collector.suite import Plan
 from runners.contract import Event, EventType, Job, Launcher
 from runners.errors import FailureKind
+from runners.wire import WireError
 
 GIVE_UP_AFTER = 2
 """Failures of one cell after which it is not tried again, even if the kind of failure might pass."""
@@ -162,11 +163,34 @@ def _job(plan: Plan, cell: tuple[int, int], run_id: str, number: int) -> Job:
 
 
 def _follow(job: Job, launch: Launcher, archive: Archive, listener: Listener, clock: Callable[[], float]) -> Event:
-    begun_s, last = clock(), None
-    for last in launch(job):
-        archive.accept(job.launch_id, [last])
+    begun_s = clock()
+    last: Event | None = None
+    for event in launch(job):
+        last = _keep(job, event, archive)
         listener.event(job, last)
+        if last is not event:
+            break
     if last is None or not last.type.is_last:
         raise RuntimeError(f"launcher ended {job.launch_id} without done or failed")
     listener.launch_ended(job, last, clock() - begun_s)
     return last
+
+
+def _keep(job: Job, event: Event, archive: Archive) -> Event:
+    """Store an event; one that the archive cannot use is replaced by the end of its launch."""
+    try:
+        archive.accept(job.launch_id, [event])
+    except WireError as exc:
+        event = _refused(event, exc)
+        archive.accept(job.launch_id, [event])
+    return event
+
+
+def _refused(event: Event, exc: WireError) -> Event:
+    """What stands in place of an event that the archive cannot use: the launch ends as a failure of the protocol."""
+    data = {
+        "kind": FailureKind.PROTOCOL_ERROR,
+        "message": f"the worker sent an event that makes no sense: {exc}",
+        "remedy": "if the arm names another Python, its engine may be too new or too old for this phibench",
+    }
+    return Event(boot=event.boot, seq=event.seq, t_ns=event.t_ns, type=EventType.FAILED, data=data)

@@ -72,8 +72,10 @@ class WorkloadRow:
 
     @property
     def shape_label(self) -> str:
-        """'64+32', with '@1024' for context that stands before."""
+        """'64+32', 'pp512' or 'tg128' for a kernel; '@1024' for context that stands before."""
         depth = f" @{self.n_depth_tokens}" if self.n_depth_tokens else ""
+        if self.kind == "kernel":
+            return f"pp{self.n_prompt_tokens}{depth}" if self.n_prompt_tokens else f"tg{self.n_generated_tokens}{depth}"
         return f"{self.n_prompt_tokens}+{self.n_generated_tokens}{depth}"
 
 

@@ -11,6 +11,7 @@ from collector.schedule import block_order
 from collector.suite import Arm, Plan
 from runners.contract import Event, EventType, Job, ModelRef, Workload
 from runners.errors import FailureKind
+from runners.wire import WireError
 
 
 def plan(n_blocks: int = 4) -> Plan:
@@ -139,6 +140,24 @@ def test_resuming_starts_with_the_block_that_was_cut() -> None:
     run(diary, launcher(), start=Start(block=2, launch_number=6))
     assert [block for _, _, block, _ in diary.begun] == [2, 2, 3, 3]
     assert diary.begun[0][0] == "7f3a/6"
+
+
+def test_an_event_that_makes_no_sense_is_a_typed_failure_and_the_run_goes_on() -> None:
+    class Strict(Diary):
+        def accept(self, launch_id: str, events: list[Event]) -> int:
+            if events[0].data.get("is_nonsense"):
+                raise WireError("iteration.trace: missing")
+            return super().accept(launch_id, events)
+
+    def launch(job: Job) -> Iterator[Event]:
+        yield Event(boot="b", seq=0, t_ns=0, type=EventType.HELLO)
+        yield Event(boot="b", seq=1, t_ns=1, type=EventType.ITERATION, data={"is_nonsense": True})
+        yield Event(boot="b", seq=2, t_ns=2, type=EventType.DONE)
+
+    diary = Strict()
+    outcome = run(diary, launch, n_blocks=1)
+    assert (outcome.n_done, outcome.n_failed) == (0, 2)
+    assert diary.accepted["7f3a/1"] == [EventType.HELLO, EventType.FAILED]
 
 
 def test_a_launcher_that_ends_without_a_word_is_our_own_fault() -> None:
