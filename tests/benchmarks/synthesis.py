@@ -4,9 +4,9 @@ How fast a full-size model is written, against ``dd conv=fdatasync`` of the same
     python -P tests/benchmarks/synthesis.py [--model phi-3-mini-4k] [--quant q4_0] [--pairs 3] [--folder DIR]
 
 Interleaved, the order alternating; each synthesis is a fresh process. dd copies the synthetic file itself, so both
-write the same bytes; it reads them from memory. Both end when the bytes are on the disk. The bar is for the writing, random
-blocks and last flush included; the ratio with the start of the interpreter and its imports is printed beside it.
-Bars: at least half of dd's speed (median of the ratios), under 300 MB above the interpreter and its packages.
+write the same bytes; it reads them from memory. Both end when the bytes are on the disk. The bar is for the writing,
+random blocks and last flush included; the ratio with the start of the interpreter and its imports is printed beside
+it. Bars: at least half of dd's speed (median of the ratios), under 300 MB above the interpreter and its packages.
 """
 
 import argparse
