@@ -7,6 +7,7 @@ The guess says that it is one. Pure functions.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collector.queries import LastRates
 from collector.suite import Arm, Plan
 from runners.contract import Workload
 
@@ -21,15 +22,6 @@ _PROCESS_START_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """What a cell's arm was last measured at on this machine; None where it never was."""
-
-    decode_tok_per_s: float | None = None
-    prefill_tok_per_s: float | None = None
-    load_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """Seconds of one block and of the whole plan; ``is_guess`` when a rate had to be guessed."""
 
@@ -38,7 +30,7 @@ class Forecast:
     is_guess: bool
 
 
-def plan_forecast(plan: Plan, rates: Mapping[str, Rates]) -> Forecast:
+def plan_forecast(plan: Plan, rates: Mapping[str, LastRates]) -> Forecast:
     """
     Time of a plan.
 
@@ -48,13 +40,13 @@ def plan_forecast(plan: Plan, rates: Mapping[str, Rates]) -> Forecast:
     """
     cells = [(arm, workload) for arm in plan.arms for workload in plan.workloads]
     per_launch = plan.n_warmups + plan.n_iterations
-    block_s = sum(launch_s(arm, workload, rates.get(arm.label, Rates()), per_launch) for arm, workload in cells)
-    known = [rates.get(arm.label, Rates()) for arm in plan.arms]
+    block_s = sum(launch_s(arm, workload, rates.get(arm.label, LastRates()), per_launch) for arm, workload in cells)
+    known = [rates.get(arm.label, LastRates()) for arm in plan.arms]
     is_guess = any(r.decode_tok_per_s is None or r.prefill_tok_per_s is None for r in known)
     return Forecast(block_s=block_s, total_s=block_s * plan.n_blocks, is_guess=is_guess)
 
 
-def launch_s(arm: Arm, workload: Workload, rates: Rates, n_generations: int) -> float:
+def launch_s(arm: Arm, workload: Workload, rates: LastRates, n_generations: int) -> float:
     """Seconds of one launch: process, load, warm-up and iterations."""
     tensor_bytes = arm.model.tensor_bytes or 0
     n_params = arm.model.shape.n_params if arm.model.shape else 0

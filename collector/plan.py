@@ -8,11 +8,12 @@ engine cannot run, a prompt longer than the context, a model that does not fit.
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from collector import catalog, models, physics
 from collector.errors import ModelNotFound, UsageError
 from collector.suite import Arm, ArmSpec, Plan, Suite
-from runners import device, registry
+from runners import device, handover, registry
 from runners.contract import Engine, ModelRef, Option, Scalar, Workload
 from runners.errors import FailureKind, ModelError, RunnerError, RunnerUnavailable
 
@@ -71,9 +72,7 @@ def make_plan(
     specs = tuple(specs)
     for spec in specs:
         check_spec(spec, suite.workloads)
-    arms = tuple(_resolve(spec, on_progress) for spec in specs)
-    if len({arm.label for arm in arms}) < len(arms):
-        raise UsageError("two of the arms are the same", "give them different models, quants, engines or options")
+    arms = _told_apart(tuple(_resolve(spec, on_progress) for spec in specs))
     for arm in arms:
         for workload in suite.workloads:
             check_cell(arm, workload)
@@ -90,9 +89,26 @@ def make_plan(
     )
 
 
+def _told_apart(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """Arms with one label and different files are named after their folders too; the same arm twice is refused."""
+    labels = [arm.label for arm in arms]
+    named = tuple(arm if labels.count(arm.label) == 1 else _with_folder(arm) for arm in arms)
+    if len({arm.label for arm in named}) < len(named):
+        raise UsageError("two of the arms are the same", "give them different models, quants, engines or options")
+    return named
+
+
+def _with_folder(arm: Arm) -> Arm:
+    if arm.model.path is None:
+        return arm
+    return replace(arm, model=replace(arm.model, model=f"{Path(arm.model.path).parent.name}/{arm.model.model}"))
+
+
 def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
     """Refuse before a model is written: unknown engine, option or model, an engine that cannot run the model."""
     engine = registry.load(spec.engine)
+    if spec.python:
+        handover.interpreter(spec.python)
     reason = None if spec.python else engine.unavailable_because()
     if reason is not None:
         raise RunnerUnavailable(FailureKind.UNAVAILABLE, f"{spec.engine} cannot be used here", reason)
@@ -149,24 +165,39 @@ def _check_memory(arm: Arm, workload: Workload) -> None:
     )
 
 
-def _resolve(spec: ArmSpec, on_progress: OnProgress) -> Arm:
-    engine = registry.load(spec.engine)
-    if engine.is_simulated:
-        model = _without_file(spec)
+def unwritten(spec: ArmSpec) -> Arm:
+    """The arm with the shape and size that its model has or would have; nothing is written and nothing loaded."""
+    if models.is_path(spec.model) and not registry.load(spec.engine).is_simulated:
+        model = models.from_path(spec.model)
     else:
-        label = f"{spec.model} {spec.quant or ''}".strip()
-        model = models.resolve(spec.model, spec.quant, spec.engine, lambda done, total: on_progress(label, done, total))
+        model = _from_catalogue(spec)
     return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=spec.python)
 
 
-def _without_file(spec: ArmSpec) -> ModelRef:
-    """A simulated engine's model: shape and size of the catalogue where it has the name, nothing on disk."""
-    bare = ModelRef(model=spec.model, format="none", quant=spec.quant or "q4_0", is_synthetic=True)
+def _resolve(spec: ArmSpec, on_progress: OnProgress) -> Arm:
+    if registry.load(spec.engine).is_simulated:
+        return unwritten(spec)
+    label = f"{spec.model} {spec.quant or ''}".strip()
+    model = models.resolve(spec.model, spec.quant, spec.engine, lambda done, total: on_progress(label, done, total))
+    return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=spec.python)
+
+
+def _from_catalogue(spec: ArmSpec) -> ModelRef:
+    """Shape and size by name; a simulated engine may be given any name."""
+    is_simulated = registry.load(spec.engine).is_simulated
+    bare = ModelRef(
+        model=spec.model,
+        format="none" if is_simulated else "gguf",
+        quant=spec.quant or models.DEFAULT_QUANT,
+        is_synthetic=True,
+    )
     try:
         shape = catalog.find(spec.model).shape
         return replace(bare, shape=shape, tensor_bytes=models.size_bytes(spec.model, bare.quant))
     except (ModelNotFound, RunnerError):
-        return bare
+        if is_simulated:
+            return bare
+        raise
 
 
 def _own_quant(model: str, quant: str | None) -> str | None:
@@ -177,7 +208,11 @@ def _own_quant(model: str, quant: str | None) -> str | None:
 def _from_text(
     text: str, wanted_models: Sequence[str], wanted_quants: Sequence[str | None], wanted_engines: Sequence[str]
 ) -> list[ArmSpec]:
-    given = dict(_pair(word, text) for word in shlex.split(text))
+    try:
+        words = shlex.split(text)
+    except ValueError as exc:
+        raise UsageError(f"--arm {text!r} cannot be read: {exc}", 'write --arm "engine=llama_cpp quant=q4_0"') from None
+    given = dict(_pair(word, text) for word in words)
     engine = registry.load(given.get("engine", wanted_engines[0]))
     options = {name: _typed(engine, name, value) for name, value in given.items() if name not in _ARM_FIELDS}
     chosen_models = [given["model"]] if "model" in given else wanted_models
@@ -224,4 +259,6 @@ def _zero(option: Option | None) -> Scalar:
     """Any value of the option's type, to ask whether the option exists at all."""
     if option is None:
         return ""
-    return option.choices[0] if option.choices else option.type()
+    if option.choices:
+        return option.choices[0]
+    return option.type() if option.least is None else option.least

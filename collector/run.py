@@ -5,6 +5,7 @@ It takes ``launch`` and ``clock`` as arguments, so the same loop runs a worker h
 simulator in tests. It decides nothing about order (schedule.py) and derives nothing (metrics.py).
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event as Cancel
@@ -165,11 +166,12 @@ def _job(plan: Plan, cell: tuple[int, int], run_id: str, number: int) -> Job:
 def _follow(job: Job, launch: Launcher, archive: Archive, listener: Listener, clock: Callable[[], float]) -> Event:
     begun_s = clock()
     last: Event | None = None
-    for event in launch(job):
-        last = _keep(job, event, archive)
-        listener.event(job, last)
-        if last is not event:
-            break
+    with contextlib.closing(launch(job)) as events:  # whatever happens here, the worker ends with it
+        for event in events:
+            last = _keep(job, event, archive)
+            listener.event(job, last)
+            if last is not event:
+                break
     if last is None or not last.type.is_last:
         raise RuntimeError(f"launcher ended {job.launch_id} without done or failed")
     listener.launch_ended(job, last, clock() - begun_s)

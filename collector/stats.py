@@ -36,32 +36,12 @@ class Estimate:
     n: int
     method: str
 
-    @property
-    def half_width_frac(self) -> float | None:
-        """Half the interval's width relative to the value; None without an interval or at zero."""
-        if self.low is None or self.high is None or not self.value:
-            return None
-        return (self.high - self.low) / (2 * abs(self.value))
-
-
-def hodges_lehmann(values: Sequence[float]) -> float:
-    """
-    Median of all pairwise (Walsh) averages, taken on logs; on the values themselves if one of them is not positive.
-
-    Raises:
-        ValueError: no values, or one that is not finite.
-
-    Source:
-        Hodges and Lehmann 1963; reasons for logs in docs/statistics.md.
-    """
-    numbers, is_log = _transformed(values)
-    centre = median(_walsh_averages(numbers))
-    return math.exp(centre) if is_log else centre
-
 
 def interval(values: Sequence[float], level: float = 0.95) -> Estimate:
     """
     Estimate of the location of one arm, with its interval from n = 6.
+
+    Median of all pairwise (Walsh) averages, taken on logs; on the values themselves if one of them is not positive.
 
     Args:
         values: shape (n,), n >= 1, one a launch.
@@ -69,6 +49,9 @@ def interval(values: Sequence[float], level: float = 0.95) -> Estimate:
 
     Raises:
         ValueError: no values, one that is not finite, or a level outside 0 to 1.
+
+    Source:
+        Hodges and Lehmann 1963; speeds and times vary in proportion, hence the logs.
     """
     if not 0 < level < 1:
         raise ValueError("a level lies between 0 and 1")

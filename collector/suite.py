@@ -18,6 +18,7 @@ from collector.errors import SuiteError
 from runners.contract import ModelRef, Scalar, Workload, WorkloadKind
 
 _TABLES = ("workload", "arm")
+LARGEST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +167,20 @@ class _Reader:
             raise self._error(self._line_of(min(twice)), f"two workloads are called {min(twice)!r}")
         if not arms and not values.get("models"):
             raise self._error(1, "the suite names no models and no [[arm]]")
-        for name, least in (("n_blocks", 1), ("n_warmups", 0), ("n_iterations", 1), ("timeout_s", 1)):
+        if not values.get("engines", ("llama_cpp",)):
+            raise self._error(self._line_of("engines"), "the suite names no engine")
+        for name, least in (
+            ("n_blocks", 1),
+            ("n_warmups", 0),
+            ("n_iterations", 1),
+            ("timeout_s", 1),
+            ("duration_s", 1),
+        ):
             if values.get(name, least) < least:
                 raise self._error(self._line_of(name), f"{name} must be at least {least}")
+        for workload in workloads:
+            if not -LARGEST_SEED <= workload.prompt_seed <= LARGEST_SEED:
+                raise self._error(self._line_of("prompt_seed"), "prompt_seed does not fit into 64 bits")
 
     def _tables(self, data: dict[str, Any], name: str) -> list[dict[str, Any]]:
         tables = data.get(name, [])

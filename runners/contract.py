@@ -8,11 +8,14 @@ clock, never a metric. Everything that receives events is an :class:`Inbox`.
 Names and units are the same here, on the wire, in Swift and in the database. Unknown is None, never 0.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
+
+from runners.errors import FailureKind
+from runners.wire import WireError, from_wire
 
 PROTOCOL = 1
 Scalar = str | int | float | bool
@@ -397,6 +400,34 @@ class Reading:
     is_low_power: bool | None = None
 
 
+def check_data(kind: EventType, data: Mapping[str, Any]) -> None:
+    """
+    Whether the data of an event has the promised form; used by whoever receives events.
+
+    Raises:
+        WireError: the message names the field.
+    """
+    if kind is EventType.HELLO:
+        _check_optional(EngineFacts, data, "engine")
+        _check_optional(DeviceSnapshot, data, "device")
+        _check_optional(Reading, data, "reading")
+    elif kind is EventType.LOADED:
+        from_wire(Loaded, data, "loaded")
+    elif kind is EventType.READING:
+        from_wire(Reading, data.get("reading"), "reading.reading")
+    elif kind is EventType.ITERATION:
+        from_wire(Trace, data.get("trace"), "iteration.trace")
+        if type(data.get("index")) is not int or type(data.get("is_warmup")) is not bool:
+            raise WireError("iteration: index is an integer and is_warmup is true or false")
+    elif kind is EventType.FAILED and data.get("kind") not in set(FailureKind):
+        raise WireError(f"failed.kind: {data.get('kind')!r} is no failure kind")
+
+
+def _check_optional(cls: type[Any], data: Mapping[str, Any], name: str) -> None:
+    if data.get(name) is not None:
+        from_wire(cls, data[name], f"hello.{name}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """
@@ -406,13 +437,15 @@ class Option:
         default: what stands when nothing is said; None = the engine decides.
         help: what it means, in a few words.
         choices: the only values there are; empty = any.
-        most: the largest value that makes sense on this machine now, asked when an arm is checked; ``why`` says so.
+        least: the smallest value that makes sense.
+        most: the largest one on this machine now, asked when an arm is checked; ``why`` gives the reason.
     """
 
     type: type[str] | type[int] | type[float] | type[bool]
     default: Scalar | None
     help: str
     choices: tuple[Scalar, ...] = ()
+    least: int | None = None
     most: Callable[[], int] | None = None
     why: str = ""
 
@@ -488,6 +521,6 @@ class Inbox(Protocol):
 class Launcher(Protocol):
     """Runs one job somewhere and yields its events, the last of them ``done`` or ``failed``."""
 
-    def __call__(self, job: Job) -> Iterator[Event]:
-        """Yield the events as they come; never raises for a fault of the engine or the model."""
+    def __call__(self, job: Job) -> Generator[Event]:
+        """Yield the events as they come; never raises for a fault of engine or model; closing it ends the launch."""
         ...

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runners import device
 from runners.contract import Phase, Reading
 from runners.errors import FailureKind, RunnerError
 
@@ -148,19 +149,20 @@ def peak_of(so_far: Reading, now: Reading) -> Reading:
     return Reading(**merged)
 
 
-def with_usage(peaks: Reading, usage: Any) -> Reading:
-    """Add what the system accounted for the whole life of the process (``struct rusage``); None if it was not read."""
-    if usage is None:
-        return peaks
-    return dataclasses.replace(
-        peaks,
-        cpu_user_s=usage.ru_utime,
-        cpu_system_s=usage.ru_stime,
-        n_minor_faults=usage.ru_minflt,
-        n_major_faults=usage.ru_majflt,
-        n_voluntary_switches=usage.ru_nvcsw,
-        n_involuntary_switches=usage.ru_nivcsw,
-    )
+def totals(peaks: Reading, usage: Any, machine: Reading) -> Reading:
+    """
+    The last reading of a launch: peaks as sampled, what the system accounted (``struct rusage``), the machine's state.
+
+    The machine's state after the launch is what tells that it throttled or went on battery meanwhile.
+    """
+    accounted = device.final_reading(usage) if usage is not None else Reading()
+    known = {
+        field.name: value
+        for reading in (machine, peaks, accounted)
+        for field in dataclasses.fields(Reading)
+        if (value := getattr(reading, field.name)) is not None
+    }
+    return Reading(**known)
 
 
 def reap(process: subprocess.Popen[bytes], grace_s: float) -> Any:

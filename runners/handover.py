@@ -45,17 +45,17 @@ def interpreter(python: str) -> str:
     return str(Path(found).absolute())
 
 
-def runners_archive(folder: Path | None = None) -> Path:
+def runners_archive(folder: Path) -> Path:
     """
     A zip of this package, named by its content and made once.
 
     Args:
-        folder: where it is kept; default the user's cache folder.
+        folder: where it is kept.
     """
     package = Path(__file__).parent
     sources = sorted(package.rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    archive = (folder or _cache_folder()) / f"runners-{digest}.zip"
+    archive = folder / f"runners-{digest}.zip"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
         _write(archive, package, sources)
@@ -70,8 +70,3 @@ def _write(archive: Path, package: Path, sources: list[Path]) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(archive)
-
-
-def _cache_folder() -> Path:
-    root = os.environ.get("PHIBENCH_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "phibench"

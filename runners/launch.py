@@ -13,6 +13,7 @@ import os
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
@@ -24,7 +25,7 @@ from threading import Event as Cancel
 from typing import IO, Any, cast
 
 from runners import device, ending, handover
-from runners.contract import Event, EventType, Job, Phase, Reading
+from runners.contract import Event, EventType, Job, Phase, Reading, check_data
 from runners.ending import Ending
 from runners.errors import RunnerError
 from runners.wire import canonical, to_wire
@@ -34,12 +35,11 @@ SAMPLING_PERIOD_S = 0.5
 
 STDERR_KEPT_BYTES = 8192
 _GRACE_S = 5.0
-_WAITING_OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES")
 
 
 def launch(
     job: Job, *, lock_fd: int | None = None, cancel: Cancel | None = None, cache: Path | None = None
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """
     Run one job in a fresh process on this machine.
 
@@ -47,7 +47,7 @@ def launch(
         job: what to run; ``job.python`` names another interpreter, to which the package ``runners`` alone is handed.
         lock_fd: descriptor of the machine's lock, inherited so that a worker that outlives us still holds it.
         cancel: set by a person's Ctrl-C; the worker is ended within half a second and the launch is ``cancelled``.
-        cache: folder for the copy of ``runners`` that another interpreter gets; default the user's cache folder.
+        cache: folder for the copy of ``runners`` that another interpreter gets; default one for temporary files.
 
     Yields:
         Events in order, the last one ``done`` or ``failed``.
@@ -77,13 +77,16 @@ def launch(
 
 def _command(job: Job, cache: Path | None) -> tuple[list[str], dict[str, str]]:
     """The interpreter's command line and environment; waiting policies that slow OpenMP five times are taken out."""
-    environment = {k: v for k, v in os.environ.items() if k not in _WAITING_OPENMP}
+    environment = {k: v for k, v in os.environ.items() if k not in device.OPENMP_VARIABLES}
     environment["PHIBENCH_LAUNCH"] = job.launch_id
     here = str(Path(__file__).resolve().parent.parent)
     if job.python is None:
         python, path = sys.executable, [here, *filter(None, [environment.get("PYTHONPATH")])]
     else:
-        python, path = handover.interpreter(job.python), [str(handover.runners_archive(cache))]
+        python, path = (
+            handover.interpreter(job.python),
+            [str(handover.runners_archive(cache or Path(tempfile.gettempdir())))],
+        )
         environment.pop("PYTHONHOME", None)
         environment.pop("VIRTUAL_ENV", None)
     environment["PYTHONPATH"] = os.pathsep.join(path)
@@ -156,7 +159,7 @@ class _Worker:
             how = ending.autopsy(self.process.returncode, words, scribe.phase, was_memory_short=was_memory_short)
         if not scribe.has_greeted:
             yield scribe.note(EventType.HELLO, scribe.greeting({}))
-        totals = to_wire(ending.with_usage(self.peaks, self.usage))
+        totals = to_wire(ending.totals(self.peaks, self.usage, device.machine_reading()))
         yield scribe.note(EventType.READING, {"reading": totals, "phase": scribe.phase, "is_final": True})
         yield scribe.end(how)
 
@@ -169,20 +172,23 @@ class _Worker:
     def _listen(self, scribe: _Scribe, cancel: Cancel) -> Generator[Event, None, Ending | None]:
         """Yield events; return how it ended, None = done. Raises ValueError, KeyError, TypeError on nonsense."""
         deadline = time.monotonic() + self.job.timeout_s
+        next_sample = time.monotonic() + SAMPLING_PERIOD_S
         with selectors.DefaultSelector() as selector:
             stdout = selector.register(cast("IO[bytes]", self.process.stdout), selectors.EVENT_READ)
             selector.register(cast("IO[bytes]", self.process.stderr), selectors.EVENT_READ)
             while True:
-                ready = selector.select(SAMPLING_PERIOD_S)
+                ready = selector.select(max(0.0, next_sample - time.monotonic()))
                 if cancel.is_set():
                     return ending.CANCELLED
-                if not ready:
+                if time.monotonic() >= next_sample:
                     self._sample()
+                    next_sample = time.monotonic() + SAMPLING_PERIOD_S
                 for record in self._read(selector, ready):
                     deadline = time.monotonic() + self.job.timeout_s
                     kind = EventType(record["type"])
                     if kind.is_last:
                         return None if kind is EventType.DONE else ending.told(record["data"])
+                    check_data(kind, record["data"])
                     data = scribe.greeting(record["data"]) if kind is EventType.HELLO else record["data"]
                     yield scribe.note(kind, data, record["t_ns"])
                 if stdout.fd not in selector.get_map():

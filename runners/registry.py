@@ -47,11 +47,15 @@ def check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:
                 f"choose one of: {', '.join(map(str, option.choices))}",
             )
 
-        _check_most(engine, name, option, value)
+        _check_range(engine, name, option, value)
 
 
-def _check_most(engine: Engine, name: str, option: Option, value: Scalar) -> None:
-    if option.most is None or isinstance(value, str):
+def _check_range(engine: Engine, name: str, option: Option, value: Scalar) -> None:
+    if isinstance(value, str):
+        return
+    if option.least is not None and value < option.least:
+        raise _unsupported(f"option {name} of {engine.name} cannot be {value}", f"{name}={option.least} or more")
+    if option.most is None:
         return
     most = option.most()
     if value > most:

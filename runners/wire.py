@@ -8,6 +8,7 @@ takes the dataclass' default or is an error.
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
@@ -91,9 +92,13 @@ def _decode_scalar(hint: Any, data: JsonValue, where: str) -> Any:
         except ValueError:
             raise WireError(f"{where}: {data!r} is none of {', '.join(hint)}") from None
     if hint is float and type(data) in {int, float}:
+        if not math.isfinite(data):
+            raise WireError(f"{where}: {data} is no number that can be kept")
         return float(data)
     if type(data) is not hint:
         raise WireError(f"{where}: expected {hint.__name__}, got {_kind(data)}")
+    if hint is int and not _is_64_bit(data):
+        raise WireError(f"{where}: {data} does not fit into 64 bits")
     return data
 
 
@@ -119,6 +124,8 @@ def _decode_tuple(args: tuple[Any, ...], data: JsonValue, where: str) -> tuple[A
         if args[0] is int:  # token times: thousands of them, checked in one pass
             if not all(type(item) is int for item in data):
                 raise WireError(f"{where}: expected integers only")
+            if data and not (_is_64_bit(min(data)) and _is_64_bit(max(data))):
+                raise WireError(f"{where}: a number does not fit into 64 bits")
             return tuple(data)
         return tuple(_decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(data))
     if len(args) != len(data):
@@ -130,6 +137,10 @@ def _decode_mapping(args: tuple[Any, ...], data: JsonValue, where: str) -> dict[
     if not isinstance(data, Mapping):
         raise WireError(f"{where}: expected an object, got {_kind(data)}")
     return {str(key): _decode(args[1], item, f"{where}.{key}") for key, item in data.items()}
+
+
+def _is_64_bit(number: int) -> bool:
+    return -(1 << 63) <= number < 1 << 63
 
 
 def _kind(data: JsonValue) -> str:

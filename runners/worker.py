@@ -32,21 +32,25 @@ def main() -> None:
     watcher = threading.Thread(target=_end_with_parent, daemon=True)
     watcher.start()
     try:
-        run(from_wire(Job, json.loads(line)), send)
+        job = from_wire(Job, json.loads(line))
+    except (WireError, json.JSONDecodeError) as exc:
+        send(EventType.FAILED, failure(FailureKind.PROTOCOL_ERROR, f"the worker cannot read its job: {exc}"))
+        watcher.join()
+        return
+    try:
+        run(job, send, watcher.join)
     except RunnerError as exc:
         send(EventType.FAILED, failure(exc.kind, exc.message, exc.remedy))
     except MemoryError:
         send(EventType.FAILED, failure(FailureKind.OUT_OF_MEMORY, "the worker could not allocate memory"))
-    except (WireError, json.JSONDecodeError) as exc:
-        send(EventType.FAILED, failure(FailureKind.PROTOCOL_ERROR, f"the worker cannot read its job: {exc}"))
     except Exception as exc:  # noqa: BLE001  # the parent has to learn of it, whatever an engine raises
         last_words = "".join(traceback.format_exception(exc))[-4000:]
         send(EventType.FAILED, failure(FailureKind.CRASHED, f"{type(exc).__name__}: {exc}", detail=last_words))
     watcher.join()  # the parent takes its last reading of this process, then closes our standard input
 
 
-def run(job: Job, send: Send) -> None:
-    """Load, warm up, measure; each risky step is announced before it begins."""
+def run(job: Job, send: Send, wait_for_parent: Callable[[], None]) -> None:
+    """Load, warm up, measure; each risky step is announced before it begins. Does not return once it is done."""
     engine = registry.load(job.engine)
     reason = engine.unavailable_because()
     if reason is not None:
@@ -59,7 +63,8 @@ def run(job: Job, send: Send) -> None:
         for index in range(job.n_warmups):
             _generate(job, session, send, Phase.WARMUP, index)
         _measure(job, session, send)
-    send(EventType.DONE, {})
+        send(EventType.DONE, {})
+        wait_for_parent()  # its last reading must still see the loaded model
 
 
 def failure(kind: FailureKind, message: str, remedy: str = "", detail: str = "") -> dict[str, str]:

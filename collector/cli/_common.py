@@ -25,6 +25,9 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def __init__(self, least_s: float = 0.0) -> None:
+        self._least_s = least_s
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
         if isinstance(value, int | float):
@@ -32,7 +35,10 @@ class Duration(click.ParamType[float]):
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", str(value))
         if found is None:
             self.fail(f"{value!r} is no time; write 90s, 15m or 2h", param, ctx)
-        return float(found.group(1)) * {"s": 1, "m": 60, "min": 60, "h": 3600}[found.group(2) or "s"]
+        seconds = float(found.group(1)) * {"s": 1, "m": 60, "min": 60, "h": 3600}[found.group(2) or "s"]
+        if seconds < self._least_s:
+            self.fail(f"{value!r} is too short; at least {self._least_s:g} s", param, ctx)
+        return seconds
 
 
 def db_option(command: F) -> F:

@@ -1,35 +1,27 @@
 """How long a suite takes here, in words."""
 
 import math
-from pathlib import Path
 
 from rich.console import Console
 
-from collector import catalog, models, queries
+from collector import queries
 from collector.cli import _numbers as numbers
 from collector.cli._tables import plain_table
 from collector.errors import PhibenchError
-from collector.forecast import Forecast, Rates, plan_forecast
-from collector.plan import arm_specs
-from collector.suite import Arm, ArmSpec, Plan, Suite
+from collector.forecast import Forecast, plan_forecast
+from collector.plan import arm_specs, unwritten
+from collector.queries import LastRates
+from collector.suite import ArmSpec, Plan, Suite
 from runners import device, registry
-from runners.contract import ModelRef
 
 
-def last_rates(db: str) -> dict[str, Rates]:
+def last_rates(db: str) -> dict[str, LastRates]:
     """The rates last measured on this machine by arm label; empty without a database."""
-    if "://" not in db and not Path(db).is_file():
+    if not queries.exists(db):
         return {}
     try:
         with queries.Reader.open(db) as reader:
-            return {
-                label: Rates(
-                    decode_tok_per_s=found.decode_tok_per_s,
-                    prefill_tok_per_s=found.prefill_tok_per_s,
-                    load_s=found.load_s,
-                )
-                for label, found in reader.last_rates(device.snapshot().fingerprint).items()
-            }
+            return reader.last_rates(device.snapshot().fingerprint)
     except PhibenchError:
         return {}
 
@@ -41,7 +33,7 @@ def for_plan(plan: Plan, db: str) -> Forecast:
 
 def for_suite(suite: Suite, db: str) -> Forecast:
     """Time of a suite, nothing written and nothing loaded."""
-    arms = tuple(_unwritten(spec) for spec in arm_specs(suite))
+    arms = tuple(unwritten(spec) for spec in arm_specs(suite))
     plan = Plan(
         suite=suite.name,
         arms=arms,
@@ -54,9 +46,9 @@ def for_suite(suite: Suite, db: str) -> Forecast:
     return for_plan(plan, db)
 
 
-def _simulated(plan: Plan) -> dict[str, Rates]:
+def _simulated(plan: Plan) -> dict[str, LastRates]:
     """Simulators take no time but their process."""
-    instant = Rates(decode_tok_per_s=math.inf, prefill_tok_per_s=math.inf, load_s=0.0)
+    instant = LastRates(decode_tok_per_s=math.inf, prefill_tok_per_s=math.inf, load_s=0.0)
     return {arm.label: instant for arm in plan.arms if registry.load(arm.engine).is_simulated}
 
 
@@ -80,18 +72,6 @@ def print_suite(console: Console, suite: Suite, forecast: Forecast) -> None:
         f"about {numbers.duration(forecast.block_s)}, all of it {sentence(forecast)}"
     )
     console.print(f"shorter: phibench run {suite.name} --blocks 3")
-
-
-def _unwritten(spec: ArmSpec) -> Arm:
-    """An arm with the sizes of its model, which need not be there."""
-    if models.is_path(spec.model):
-        return Arm(model=models.from_path(spec.model), engine=spec.engine, options=dict(spec.options))
-    quant = spec.quant or "q4_0"
-    shape = catalog.find(spec.model).shape
-    model = ModelRef(
-        model=spec.model, format="gguf", quant=quant, shape=shape, tensor_bytes=models.size_bytes(spec.model, quant)
-    )
-    return Arm(model=model, engine=spec.engine, options=dict(spec.options))
 
 
 def _name(spec: ArmSpec) -> str:

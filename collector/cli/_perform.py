@@ -1,10 +1,11 @@
 """Running a plan from the command line: database, the machine's lock, Ctrl-C, progress, and how it ended."""
 
 import contextlib
+import fcntl
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,10 @@ from collector import provenance
 from collector.cli import _numbers as numbers
 from collector.cli._common import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
 from collector.cli._live import LiveRun
+from collector.errors import PhibenchError
 from collector.forecast import Forecast
+from collector.paths import cache_folder
+from collector.queries import CellResult, Reader
 from collector.run import Outcome, Start, execute
 from collector.store import RunRecord, Store
 from collector.suite import Plan
@@ -44,21 +48,25 @@ def perform(
     *,
     db: str,
     console: Console,
+    lock_fd: int | None,
     forecast: Forecast | None = None,
     resumption: Resumption | None = None,
-    wait_s: float = 0.0,
 ) -> Outcome:
     """
-    Run a plan here, from the machine's lock to the last row.
+    Run a plan here.
+
+    Args:
+        lock_fd: of the machine's lock, taken by the caller before anything heavy was done; None for simulators.
 
     Raises:
         StoreError: the database cannot be written.
-        RunnerUnavailable: another process measures on this machine.
+        PhibenchError: the run to be resumed is still going on, or has ended meanwhile.
     """
+    run_id = resumption.run_id if resumption else uuid.uuid4().hex[:8]
     with ExitStack() as stack:
+        stack.enter_context(_owning(run_id))
         store = stack.enter_context(contextlib.closing(Store.open(db)))
-        lock_fd = stack.enter_context(_machine_lock(plan, console, wait_s))
-        run_id = _begin(store, plan, resumption)
+        _begin(store, plan, run_id, resumption, db)
         start = resumption.start if resumption else Start()
         cancel = stack.enter_context(_ctrl_c(console))
         n_done = start.block * len(plan.arms) * len(plan.workloads)
@@ -67,7 +75,7 @@ def perform(
             plan,
             run_id=run_id,
             archive=store,
-            launch=partial(launch, lock_fd=lock_fd, cancel=cancel),
+            launch=partial(launch, lock_fd=lock_fd, cancel=cancel, cache=cache_folder()),
             clock=time.monotonic,
             listener=live,
             cancel=cancel,
@@ -75,20 +83,42 @@ def perform(
         )
 
 
-def exit_code(outcome: Outcome) -> int:
-    """0 done, 1 nothing worked, 3 some launches failed, 130 stopped by hand."""
+def exit_code(outcome: Outcome, cells: Sequence[CellResult]) -> int:
+    """0 done, 1 nothing worked, 3 some launches failed (in any session of the run), 130 stopped by hand."""
     if outcome.stop_reason == "cancelled":
         return EXIT_CANCELLED
-    if outcome.n_failed == 0:
+    if not any(cell.n_failed for cell in cells):
         return EXIT_DONE
-    return EXIT_SOME_FAILED if outcome.n_done else EXIT_FAILED
+    return EXIT_SOME_FAILED if any(cell.n_launches for cell in cells) else EXIT_FAILED
 
 
-def _begin(store: Store, plan: Plan, resumption: Resumption | None) -> str:
+@contextmanager
+def machine_lock(what: str, engines: Iterable[str], console: Console, wait_s: float = 0.0) -> Iterator[int | None]:
+    """
+    The lock's descriptor; None when nothing is measured (simulators may run at any time).
+
+    Raises:
+        RunnerUnavailable: another process measures on this machine.
+    """
+    if all(registry.load(engine).is_simulated for engine in engines):
+        yield None
+        return
+
+    def on_wait(holder: lock.Holder) -> None:
+        console.print(f"waiting for {holder}", highlight=False)
+
+    with lock.acquire(what, wait_s, on_wait) as held:
+        yield held.fd
+
+
+def _begin(store: Store, plan: Plan, run_id: str, resumption: Resumption | None, db: str) -> None:
     if resumption:
-        store.orphan_block(resumption.run_id, resumption.start.block)
-        return resumption.run_id
-    run_id = uuid.uuid4().hex[:8]
+        with Reader.open(db) as reader:
+            cut = reader.unfinished_run()
+        if cut is None or (cut.run.id, cut.n_blocks_done) != (run_id, resumption.start.block):
+            raise PhibenchError(f"run {run_id} went on or ended meanwhile", "phibench list")
+        store.orphan_block(run_id, resumption.start.block)
+        return
     store.begin_run(
         RunRecord(
             id=run_id,
@@ -102,21 +132,22 @@ def _begin(store: Store, plan: Plan, resumption: Resumption | None) -> str:
             note=None,
         )
     )
-    return run_id
 
 
 @contextmanager
-def _machine_lock(plan: Plan, console: Console, wait_s: float) -> Iterator[int | None]:
-    """The lock's descriptor; None when nothing is measured (simulators may run at any time)."""
-    if all(registry.load(arm.engine).is_simulated for arm in plan.arms):
-        yield None
-        return
-
-    def on_wait(holder: lock.Holder) -> None:
-        console.print(f"waiting for {holder.what} (process {holder.pid}, since {holder.since_utc})", highlight=False)
-
-    with lock.acquire(f"phibench run {plan.suite}", wait_s, on_wait) as held:
-        yield held.fd
+def _owning(run_id: str) -> Iterator[None]:
+    """While a run goes on its owner holds a lock of the run's own, so that nobody resumes what is not cut."""
+    path = cache_folder() / "runs" / f"{run_id}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PhibenchError(f"run {run_id} is still going on in another process", "phibench list") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

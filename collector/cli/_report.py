@@ -1,11 +1,12 @@
 """The end of a run: the finding in one sentence, the table, what to do next."""
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from collector import stats
+from collector import provenance, stats
 from collector.cli._common import echo_json
 from collector.cli._output import console
 from collector.cli._tables import print_cells
@@ -17,14 +18,15 @@ _COMMAND_WIDTH = 38
 _HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
 
 
-def report(outcome: Outcome, db: str, *, as_json: bool) -> None:
-    """The result on standard output: tables, or the envelope."""
+def report(outcome: Outcome, db: str, *, as_json: bool) -> list[CellResult]:
+    """The result on standard output, as tables or in the envelope; the cells."""
     with Reader.open(db) as reader:
         cells = reader.cells([outcome.run_id])
     if as_json:
         echo_json("run", {"outcome": outcome, "cells": cells})
     else:
         print_run(console(), outcome, cells, db)
+    return cells
 
 
 def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db: str) -> None:
@@ -78,14 +80,21 @@ def _sentence(metric: str, first: CellResult, second: CellResult) -> str | None:
     return f"{first.arm.label} {verb} {found.value:.2f} × as fast as {second.arm.label} here ({doubt})."
 
 
+def _with_blocks(command: str, n_blocks: int) -> str:
+    """The command that was typed with more blocks; after quickstart, the suite that it ran."""
+    if not command.startswith("phibench run"):
+        return f"phibench run quick --blocks {n_blocks}"
+    kept = re.sub(r" --(blocks[ =]\d+|resume|quiet)(?= |$)", "", command)
+    return f"{kept} --blocks {n_blocks}"
+
+
 def _next(outcome: Outcome, cells: Sequence[CellResult]) -> list[str]:
     if outcome.stop_reason == "cancelled":
         return ["phibench run --resume".ljust(_COMMAND_WIDTH) + "go on where it stopped"]
-    suite = cells[0].suite if cells else "quick"
     lines = []
     n = max((c.n_launches for c in cells), default=0)
     if 0 < n < stats.MIN_N:
-        lines.append(f"phibench run {suite} --blocks 8".ljust(_COMMAND_WIDTH) + "enough for intervals")
+        lines.append(f"{_with_blocks(provenance.command_line(), 8)}".ljust(_COMMAND_WIDTH) + "enough for intervals")
     return [
         *lines,
         "phibench export csv comparison.csv".ljust(_COMMAND_WIDTH) + "take it away",

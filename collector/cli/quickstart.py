@@ -32,21 +32,22 @@ def quickstart(*, n_blocks: int, is_small: bool, db: str, as_json: bool, is_quie
     """
     from collector.cli import _estimates as estimates
     from collector.cli._output import console
-    from collector.cli._perform import exit_code, perform
+    from collector.cli._perform import exit_code, machine_lock, perform
     from collector.cli._report import report
 
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
-    _introduce(screen)
-    chosen = SMALL if is_small or _is_tight() else FULL
-    plan = _plan(chosen, n_blocks, screen)
-    forecast = estimates.for_plan(plan, db)
-    chat = plan.workloads[0]
-    shape = f"{chat.name}: {chat.n_prompt_tokens} prompt tokens, {chat.n_generated_tokens} generated"
-    screen.print(f"plan    {shape} · {len(plan.arms)} models × {n_blocks} blocks, a fresh process each")
-    screen.print(f"time    {estimates.sentence(forecast)}\n")
-    outcome = perform(plan, db=db, console=screen, forecast=forecast)
-    report(outcome, db, as_json=as_json)
-    leave(exit_code(outcome))
+    with machine_lock("phibench quickstart", ["llama_cpp"], screen) as lock_fd:
+        _introduce(screen)
+        chosen = SMALL if is_small or _is_tight() else FULL
+        plan = _plan(chosen, n_blocks, screen)
+        forecast = estimates.for_plan(plan, db)
+        chat = plan.workloads[0]
+        shape = f"{chat.name}: {chat.n_prompt_tokens} prompt tokens, {chat.n_generated_tokens} generated"
+        screen.print(f"plan    {shape} · {len(plan.arms)} models × {n_blocks} blocks, a fresh process each")
+        screen.print(f"time    {estimates.sentence(forecast)}\n")
+        outcome = perform(plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast)
+    cells = report(outcome, db, as_json=as_json)
+    leave(exit_code(outcome, cells))
 
 
 def _introduce(screen: Any) -> None:

@@ -30,18 +30,18 @@ def models() -> Iterator[Finding]:
 def database(url: str) -> Iterator[Finding]:
     """Readable, of our version, writable, with room."""
     from collector.migrations import HEAD
-    from collector.queries import Reader
+    from collector.queries import Reader, exists
 
     if "://" in url and not url.startswith("sqlite:///"):
         yield note(Group.STORAGE, "results go to a database server; its disk cannot be seen from here")
         return
-    path = Path(url.removeprefix("sqlite:///"))
-    if not path.exists():
+    path = Path(url.removeprefix("sqlite:///")).expanduser()
+    if not exists(url):
         yield ok(Group.STORAGE, f"{shown(path)}: made by the first run")
     else:
         try:
             with Reader.open(url) as reader:
-                n_runs = len(reader.runs(limit=100_000))
+                n_runs = reader.n_runs()
         except PhibenchError as exc:
             yield fix(Group.STORAGE, exc.message, exc.remedy or f"ls -l {path}", is_blocking=True)
             return

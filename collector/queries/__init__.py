@@ -1,6 +1,6 @@
 """The reader: SQL for everything that is shown; results are frozen records, never rows or frames."""
 
-from collector.queries.reader import Reader
+from collector.queries.reader import Reader, exists
 from collector.queries.records import (
     ArmRow,
     CellResult,
@@ -18,4 +18,5 @@ from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE
 __all__ = [
     "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "CellResult", "CutRun", "FailureRow",
     "LastRates", "LaunchDetail", "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "WorkloadRow",
+    "exists",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from collector import schema
 from collector.queries.records import ArmRow, CellResult, FailureRow, MachineRow, WorkloadRow
 from collector.suite import arm_label
 from runners.contract import ModelShape
+from runners.errors import FailureKind
 from runners.wire import from_wire
 
 _L, _R, _A, _W, _T = schema.launch, schema.run, schema.arm, schema.workload, schema.artifact
@@ -93,7 +94,11 @@ def _plans(run_ids: Sequence[str] | None) -> Select[Any]:
 
 def _cell(rows: Sequence[Any], values: Mapping[int, Mapping[str, float]]) -> CellResult:
     good = [row for row in rows if row.state == "done" and not row.is_orphaned]
-    failed = [row for row in rows if row.state == "failed" and not row.is_orphaned]
+    failed = [
+        row
+        for row in rows
+        if row.state == "failed" and not row.is_orphaned and row.failure_kind != FailureKind.CANCELLED
+    ]
     last = (good or rows)[-1]
     by_metric: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for row in good:

@@ -32,6 +32,12 @@ _RATES = {
 _RECENT = 2000
 
 
+def exists(url: str) -> bool:
+    """Whether there is a database to read: a server is taken to be there, a file must exist."""
+    parsed = database.parsed(url)
+    return not database.is_file(parsed) or Path(str(parsed.database)).is_file()
+
+
 class Reader:
     """An open database that cannot be changed through this; a context manager."""
 

@@ -27,7 +27,7 @@ def conclude(connection: Connection, launch_key: int) -> None:
     new = [{**common, **asdict(stat)} for stat in ev.stats(evidence)]
     if new:
         connection.execute(insert(_STAT), new)
-    siblings = Siblings(token_hashes=_earlier_hashes(connection, launch))
+    siblings = Siblings(first_token_hash=_first_hash(connection, launch))
     add_flags(connection, launch_key, ev.flags(evidence, siblings))
     _look_for_contention(connection, launch)
 
@@ -104,22 +104,25 @@ def _fill_cpu_shares(connection: Connection, launch: Any) -> None:
         connection.execute(update(_SAMPLE).where(_SAMPLE.c.key == row.key).values(cpu_share=share))
 
 
-def _earlier_hashes(connection: Connection, launch: Any) -> frozenset[str]:
-    """Token hashes, in hex, of earlier good launches of the same cell in the same environment."""
+def _first_hash(connection: Connection, launch: Any) -> str | None:
+    """Token hash, in hex, of the first good launch of the same cell in the same environment."""
     query = (
         select(_SAMPLE.c.token_hash)
-        .distinct()
         .join(_LAUNCH, _LAUNCH.c.key == _SAMPLE.c.launch_key)
         .where(
             _LAUNCH.c.arm_key == launch.arm_key,
             _LAUNCH.c.workload_key == launch.workload_key,
             _LAUNCH.c.environment_key == launch.environment_key,
             _LAUNCH.c.state == "done",
+            ~_LAUNCH.c.is_orphaned,
             _LAUNCH.c.key < launch.key,
             _SAMPLE.c.token_hash.is_not(None),
         )
+        .order_by(_SAMPLE.c.key)
+        .limit(1)
     )
-    return frozenset(row.token_hash.hex() for row in connection.execute(query))
+    found: bytes | None = connection.execute(query).scalar()
+    return found.hex() if found is not None else None
 
 
 def _look_for_contention(connection: Connection, launch: Any) -> None:

@@ -5,7 +5,7 @@ Flags are only ever added: a doubt that evidence once raised is not taken back b
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 
 from collector import metrics
@@ -57,10 +57,9 @@ class Stat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Siblings:
-    """What earlier launches of the same cell showed: processor shares in this run, token hashes in this environment."""
+    """What the first good launch of the same cell generated in this environment; None when this is the first."""
 
-    cpu_shares: tuple[float, ...] = ()
-    token_hashes: frozenset[str] = field(default_factory=frozenset)
+    first_token_hash: str | None = None
 
 
 def stats(evidence: Evidence) -> Iterator[Stat]:
@@ -132,7 +131,7 @@ def _of_traces(evidence: Evidence, siblings: Siblings) -> Iterator[Flag]:
     if any(not trace.are_gaps_exact for trace in evidence.traces):
         yield Flag.GAPS_INEXACT
     hashes = {t.token_hash for t in (*evidence.warmups, *evidence.traces)} - {None}
-    if len(hashes | siblings.token_hashes) > 1 and hashes:
+    if len(hashes) > 1 or (hashes and siblings.first_token_hash not in {None, *hashes}):
         yield Flag.OUTPUT_CHANGED
 
 

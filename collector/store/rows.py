@@ -8,8 +8,7 @@ from typing import Any
 
 from collector import metrics
 from collector.packing import pack_times
-from runners.contract import DeviceSnapshot, Event, EventType, Job, Loaded, ModelRef, Reading, Trace, Workload
-from runners.errors import FailureKind
+from runners.contract import Event, EventType, Job, ModelRef, Trace, Workload, check_data
 from runners.wire import WireError, canonical, from_wire, to_wire
 
 Row = dict[str, Any]
@@ -151,26 +150,9 @@ def check(event: Event) -> None:
     Raises:
         WireError: the message names the field.
     """
-    data = event.data
-    if event.type is EventType.HELLO:
-        from_wire(DeviceSnapshot, data.get("device"), "hello.device")
-    elif event.type is EventType.LOADED:
-        from_wire(Loaded, data, "loaded")
-    elif event.type is EventType.READING:
-        from_wire(Reading, data.get("reading"), "reading.reading")
-    elif event.type is EventType.FAILED:
-        _check_failure(data)
-    elif event.type is EventType.ITERATION:
-        trace_of(event)
-        if type(data.get("index")) is not int or type(data.get("is_warmup")) is not bool:
-            raise WireError("iteration: index is an integer and is_warmup is true or false")
-
-
-def _check_failure(data: Mapping[str, Any]) -> None:
-    try:
-        FailureKind(data.get("kind", ""))
-    except ValueError:
-        raise WireError(f"failed.kind: {data.get('kind')!r} is no failure kind") from None
+    check_data(event.type, event.data)
+    if event.type is EventType.HELLO and event.data.get("device") is None:
+        raise WireError("hello.device: missing")
 
 
 def cut(text: str | None) -> str | None:

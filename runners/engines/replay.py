@@ -5,6 +5,7 @@ The recording is a file of events, one JSON object a line, as ``phibench show ID
 flagged ``imported``: it was measured at another time, perhaps on another device.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from runners.contract import (
     Scalar,
     Trace,
     Workload,
+    check_data,
 )
 from runners.errors import FailureKind, RunnerError
 from runners.wire import WireError, from_wire
@@ -61,24 +63,19 @@ class ReplaySession:
     """The recorded generations, in their order; after the last one it begins again."""
 
     def __init__(self, events: list[Event]) -> None:
+        try:
+            for event in events:
+                check_data(event.type, event.data)
+        except WireError as exc:
+            raise RunnerError(FailureKind.MODEL_INVALID, f"the recording is damaged: {exc}") from exc
         loaded = [from_wire(Loaded, e.data) for e in events if e.type is EventType.LOADED]
-        traces = [from_wire(Trace, e.data["trace"]) for e in events if e.type is EventType.ITERATION]
+        traces = [e for e in events if e.type is EventType.ITERATION]
         if not traces:
             raise RunnerError(FailureKind.MODEL_INVALID, "the recording holds no generation")
-        self._traces = traces
+        self._traces = [from_wire(Trace, e.data["trace"]) for e in traces]
         self._next = 0
         known = loaded[0] if loaded else Loaded()
-        self.loaded = Loaded(
-            load_s=known.load_s,
-            weights_bytes=known.weights_bytes,
-            kv_bytes=known.kv_bytes,
-            compute_bytes=known.compute_bytes,
-            backend=known.backend,
-            n_threads=known.n_threads,
-            options=known.options,
-            model=known.model,
-            flags=(*known.flags, Flag.IMPORTED),
-        )
+        self.loaded = dataclasses.replace(known, flags=(*known.flags, Flag.IMPORTED))
 
     def generate(self, workload: Workload) -> Trace:
         """The next recorded trace, provided that it answers this workload."""

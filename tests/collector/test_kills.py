@@ -51,7 +51,7 @@ def samples(db: str) -> set[tuple[str, int, str]]:
         return set(connection.execute(query).fetchall())
 
 
-def strike(db: str, target: str, after_s: float) -> None:
+def strike(db: str, target: str, after_s: float, seen: list[int]) -> None:
     """Start a run, kill the target at some instant, and hold what is left against what must be."""
     run = start(db)
     deadline = time.monotonic() + 30
@@ -66,6 +66,7 @@ def strike(db: str, target: str, after_s: float) -> None:
             kill(worker)
     run.wait(timeout=60)
     committed = samples(db) if has_tables(db) else set()
+    seen.append(len(committed))
     assert run_guarded_resume(db) in {0, 3}
     assert committed <= samples(db), "a committed sample was lost"
     with Reader.open(db) as reader:
@@ -88,9 +89,11 @@ def run_guarded_resume(db: str) -> int:
 
 
 def many(tmp_path: Path, n: int, seed: int) -> None:
-    draw = random.Random(seed)
+    draw, seen = random.Random(seed), list[int]()
     for index in range(n):
-        strike(str(tmp_path / f"{index}.db"), ("worker", "collector", "both")[index % 3], draw.uniform(0.0, 3.0))
+        target = ("worker", "collector", "both")[index % 3]
+        strike(str(tmp_path / f"{index}.db"), target, draw.uniform(0.3, 3.0), seen)
+    assert any(seen), "no strike came after a committed sample, so nothing was shown"
 
 
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:

@@ -162,4 +162,4 @@ def test_an_event_that_makes_no_sense_is_a_typed_failure_and_the_run_goes_on() -
 
 def test_a_launcher_that_ends_without_a_word_is_our_own_fault() -> None:
     with pytest.raises(RuntimeError, match="without done or failed"):
-        run(Diary(), lambda _job: iter(()))
+        run(Diary(), lambda _job: (event for event in ()))

@@ -182,6 +182,36 @@ def test_unusable_events_are_refused_whole(store: Store, db: str) -> None:
     assert rows(db, "event") == 0
 
 
+@pytest.mark.parametrize(
+    ("position", "data", "message"),
+    [
+        (0, {"device": to_wire(DEVICE), "reading": {"free_memory_bytes": "much"}}, "hello.reading.free_memory_bytes"),
+        (0, {"device": to_wire(DEVICE), "engine": []}, "hello.engine"),
+        (0, {}, "hello.device: missing"),
+        (1, {"load_s": float("nan")}, "loaded.load_s"),
+        (2, {"index": 0, "is_warmup": True, "trace": {"t0_ns": 0, "dt_ns": [1 << 70]}}, "64 bits"),
+        (2, {"index": True, "is_warmup": True, "trace": {"t0_ns": 0, "dt_ns": [1]}}, "index is an integer"),
+        (4, {"reading": {"peak_rss_bytes": 1.5}}, "reading.reading.peak_rss_bytes"),
+    ],
+)
+def test_what_could_break_a_launch_later_is_refused_at_the_door(
+    store: Store, db: str, position: int, data: dict[str, object], message: str
+) -> None:
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    bad = replace(make_events()[position], data=data)
+    with pytest.raises(WireError, match=message):
+        store.accept("run1/1", [bad])
+    assert rows(db, "event") == 0
+
+
+def test_one_deviant_launch_does_not_mark_those_after_it(db: str, add_launch: Add) -> None:
+    add_launch()
+    deviant = add_launch(make_events(*(make_trace(token_hash="cd34"),) * 2))
+    later = add_launch()
+    assert Flag.OUTPUT_CHANGED in flags_of(db, deviant)
+    assert Flag.OUTPUT_CHANGED not in flags_of(db, later)
+
+
 @pytest.mark.parametrize("action", ["accept", "note", "begin"])
 def test_unknown_runs_and_launches_are_said_so(store: Store, action: str) -> None:
     actions: dict[str, Callable[[], object]] = {

@@ -131,6 +131,48 @@ def test_leaving_the_loop_early_ends_the_worker() -> None:
     assert not _is_alive(pid)
 
 
+HOLDING_ENGINE = """
+import time
+from contextlib import contextmanager
+import numpy
+from runners.contract import *
+
+class Session:
+    loaded = Loaded(n_threads=1)
+    def __init__(self): self.weights = numpy.ones(25_000_000)
+    def generate(self, workload):
+        t0 = time.perf_counter_ns()
+        time.sleep(0.1)
+        return Trace(t0_ns=t0, dt_ns=(100_000_000,), token_hash="ab")
+
+class HoldingEngine:
+    name, formats, is_simulated = "holding", ("none",), True
+    options = {"n_ctx": Option(type=int, default=1, help="x")}
+    def unavailable_because(self): return None
+    def facts(self): return EngineFacts(engine="holding")
+    @contextmanager
+    def open(self, model, options):
+        yield Session()
+"""
+
+
+def test_memory_is_sampled_however_quickly_events_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "holding_engine.py").write_text(HOLDING_ENGINE)
+    line = "import runners.registry as r; r.ENGINES = {**r.ENGINES, 'holding': 'holding_engine:HoldingEngine'}"
+    (tmp_path / "sitecustomize.py").write_text(line)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    events = list(launch(dataclasses.replace(job(), engine="holding", n_iterations=15)))
+    assert events[-1].type is EventType.DONE, events[-1].data
+    final = next(e.data["reading"] for e in events if e.type is EventType.READING)
+    assert final["peak_anon_bytes"] > 200_000_000
+    assert final["peak_rss_bytes"] >= final["peak_anon_bytes"]
+
+
+def test_the_last_reading_tells_the_state_of_the_machine_too() -> None:
+    reading = next(e for e in launch(job()) if e.type is EventType.READING).data["reading"]
+    assert reading["free_memory_bytes"] > 0
+
+
 def test_a_worker_ends_soon_after_its_parent_was_killed() -> None:
     script = textwrap.dedent("""
         import sys

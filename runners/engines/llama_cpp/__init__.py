@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from runners import device
 from runners.contract import EngineFacts, ModelRef, Option, Scalar
 from runners.engines.llama_cpp import binding, loading, settings
 from runners.engines.llama_cpp.session import Handles, LlamaCppSession
@@ -77,7 +78,7 @@ def _api() -> Any:
 def _build(api: Any) -> dict[str, Scalar | None]:
     system_info = api.llama_print_system_info().decode(errors="replace").strip()
     features = dict(re.findall(r"(\w+) = (\w+)", system_info))
-    policies = {f"env_{name}": os.environ[name] for name in binding.WAITING_POLICIES if name in os.environ}
+    policies = {f"env_{name}": os.environ[name] for name in device.OPENMP_VARIABLES if name in os.environ}
     return {
         "system_info": system_info,
         "features": " ".join(sorted(name for name, value in features.items() if value != "0")),

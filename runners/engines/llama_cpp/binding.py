@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 PACKAGE: Final = "llama_cpp"
-WAITING_POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "OMP_PROC_BIND", "KMP_BLOCKTIME")
-"""Variables that change how OpenMP's threads wait: a passive policy makes a small model five times slower."""
 
 LOG: list[tuple[int, str]] = []
 """Every message of the library since the last :func:`start_log`: (level, text); level 4 is an error."""

@@ -27,6 +27,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             type=int,
             default=None,
             help="threads that compute; the physical cores allowed here",
+            least=1,
             most=device.allowed_logical_cpus,
             why="3 threads on 2 cores are 9 times slower",
         ),

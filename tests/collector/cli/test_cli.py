@@ -138,6 +138,12 @@ def test_arms_with_options_and_failures_in_one_plan(tmp_path: Path) -> None:
         (["run", "quick", "--arm", "engine=fake sed=3"], 1, "no option 'sed'", "Did you mean 'seed'?"),
         (["run", "quick", "--arm", "engine=llama_cpp threads=99"], 1, "threads of llama_cpp", "9 times slower"),
         (["run", "quick", "--arm", "engine=fake seed=x"], 2, "takes a whole number", ""),
+        (["run", "quick", "--arm", 'engine="fake'], 2, "cannot be read: No closing quotation", "engine=llama_cpp"),
+        (["run", "quick", "--arm", "engine=fake python=no/python"], 1, "there is no Python", ""),
+        (["run", "quick", "--arm", "engine=llama_cpp threads=0"], 1, "cannot be 0", "threads=1 or more"),
+        (["run", "--seed", "99999999999999999999"], 2, "is not in the range", ""),
+        (["run", "--timeout", "0s"], 2, "is too short", ""),
+        (["run", "none.toml"], 2, "names no engine", ""),
         (["run", "quick", "--arm", "fake"], 2, "is no name=value", "engine=llama_cpp"),
         (["run", "quick", "--model", "phi-3-small-8k"], 1, "blocksparse", "phibench models list --engine llama_cpp"),
         (["run", "quick", "--model", "none.gguf"], 1, "there is no file", "phibench models list"),
@@ -159,6 +165,8 @@ def test_every_mistake_gets_one_message_with_its_remedy(
     (tmp_path / "text.gguf").write_text("some notes\n" * 200)
     head = 'models = ["phi-3-mini-4k"]\n[[workload]]\n'
     (tmp_path / "bad.toml").write_text(f"{head}n_promt_tokens = 5\nname = 'x'\n")
+    good = "[[workload]]\nname = 'x'\nn_prompt_tokens = 4\nn_generated_tokens = 2\n"
+    (tmp_path / "none.toml").write_text(f"models = ['phi-3-mini-4k']\nengines = []\n{good}")
     (tmp_path / "long.toml").write_text(f"{head}name = 'x'\nn_prompt_tokens = 4000\nn_generated_tokens = 200\n")
     done = phibench(*words, cwd=tmp_path, code=code)
     assert message in done.stderr
@@ -227,6 +235,35 @@ def test_ctrl_c_stops_cleanly_and_resume_goes_on(tmp_path: Path) -> None:
     assert "·n=3" in resumed.stdout
     (shown,) = envelope(phibench("show", "--json", cwd=tmp_path), "run")["cells"]
     assert (shown["n_launches"], shown["n_orphaned"]) == (3, 1)
+
+
+def test_a_run_that_still_goes_on_cannot_be_resumed(tmp_path: Path) -> None:
+    run = start(tmp_path, "run", "quick", "--blocks", "2", *REAL_TIME)
+    assert run.stdout is not None
+    while "block 1/2" not in run.stdout.readline():
+        pass
+    done = phibench("run", "--resume", cwd=tmp_path, code=1)
+    assert "is still going on in another process" in done.stderr
+    out, _ = run.communicate(timeout=30)
+    assert run.returncode == 0
+    assert "·n=2" in out
+
+
+def test_a_home_folder_in_the_databases_name_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fake_run(tmp_path, "--blocks", "1", "--db", "~/x.db")
+    assert (tmp_path / "x.db").is_file()
+    assert "1 run" in phibench("doctor", "--db", "~/x.db", cwd=tmp_path).stdout
+
+
+def test_two_files_of_one_name_are_told_apart(tmp_path: Path, tiny_model: Path) -> None:
+    for name, more in (("old", b""), ("new", b"more")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "m.gguf").write_bytes(tiny_model.read_bytes() + more)
+    words = ["--model", "old/m.gguf", "--model", "new/m.gguf", "--blocks", "1", "--json"]
+    cells = envelope(phibench("run", "quick", *words, cwd=tmp_path), "run")["cells"]
+    assert [cell["arm"]["model"] for cell in cells] == ["old/m", "new/m"]
+    phibench("run", "quick", "--model", "old/m.gguf", "--model", "old/m.gguf", "--blocks", "1", cwd=tmp_path)
 
 
 def test_a_folder_named_runners_where_the_user_stands_changes_nothing(tmp_path: Path) -> None:
