@@ -82,7 +82,8 @@ def find(model_id: str) -> CatalogModel:
     known = models()
     if model_id in known:
         return known[model_id]
-    close = difflib.get_close_matches(model_id.lower(), known, n=1, cutoff=0.5)
+    begun = [known_id for known_id in known if known_id.startswith(model_id.lower()) and model_id]
+    close = begun or difflib.get_close_matches(model_id.lower(), known, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]!r}?" if close else "phibench models list shows them; a path of a .gguf works too."
     raise ModelNotFound(f"there is no model {model_id!r}", hint)
 

@@ -54,8 +54,18 @@ def comparison_rows(cells: Iterable[CellResult]) -> Iterator[Row]:
         row = _cell_columns(cell)
         estimates = {metric: stats.interval(values) for metric, values in cell.values.items()}
         for metric, found in estimates.items():
-            row |= {metric: found.value, f"{metric}_ci_low": found.low, f"{metric}_ci_high": found.high}
+            value, low, high = _bounds(metric, found)
+            row |= {metric: value, f"{metric}_ci_low": low, f"{metric}_ci_high": high}
         yield row | _doubt(cell, estimates)
+
+
+def _bounds(metric: str, found: stats.Estimate) -> tuple[float | None, float | None, float | None]:
+    """Estimate and interval; bytes and counts as the whole numbers that they are."""
+    bounds = (found.value, found.low, found.high)
+    if not BY_NAME[metric].is_integer:
+        return bounds
+    value, low, high = (None if bound is None else round(bound) for bound in bounds)
+    return value, low, high
 
 
 def _doubt(cell: CellResult, estimates: Mapping[str, stats.Estimate]) -> dict[str, Any]:
@@ -80,15 +90,16 @@ def long_rows(cells: Iterable[CellResult]) -> Iterator[Row]:
             yield common
         for name, values in cell.values.items():
             metric, found = BY_NAME[name], stats.interval(values)
+            value, low, high = _bounds(name, found)
             yield common | {
                 "metric": name,
                 "definition_id": definition_in_effect(metric, is_chunked=Flag.CHUNKED in cell.flags),
                 "definition_version": metric.version,
                 "unit": metric.unit,
                 "better": metric.better,
-                "value": found.value,
-                "ci_low": found.low,
-                "ci_high": found.high,
+                "value": value,
+                "ci_low": low,
+                "ci_high": high,
                 "ci_level_exact": found.level_exact,
                 "ci_method": found.method,
                 "n": found.n,
@@ -178,8 +189,12 @@ _kept_line_beginning = lru_cache(maxsize=1024)(_line_beginning)
 def _whole(target: Path | IO[str], write: Callable[[IO[str]], int]) -> int:
     if not isinstance(target, Path):
         return write(target)
+    path = Path(os.path.realpath(target))  # a link stays a link; what it points to is written
     try:
-        with _beside(target) as file:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as file:  # a device or a pipe cannot be replaced
+                return write(file)
+        with _beside(path) as file:
             return write(file)
     except OSError as exc:
         raise PhibenchError(f"{target} cannot be written: {exc.strerror or exc}", "name another file") from exc
@@ -233,7 +248,7 @@ def _cell_columns(cell: CellResult) -> dict[str, Any]:
         "n_threads": cell.n_threads,
         "n_launches": cell.n_launches,
         "n_failed": cell.n_failed,
-        "flags": " ".join(cell.flags),
+        "flags": ",".join(cell.flags),
         "failure_kind": failure.kind if failure else None,
         "failure_message": failure.message if failure else None,
         "failure_remedy": failure.remedy if failure else None,

@@ -6,7 +6,7 @@ engine cannot run, a prompt longer than the context, a model that does not fit.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,13 +106,15 @@ def _with_folder(arm: Arm) -> Arm:
 
 def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
     """Refuse before a model is written: unknown engine, option or model, an engine that cannot run the model."""
-    engine = registry.load(spec.engine)
+    engine = _engine(spec.engine)
+    if not spec.model:
+        raise UsageError("a model needs a name", "phibench models list")
     if spec.python:
         handover.interpreter(spec.python)
     reason = None if spec.python else engine.unavailable_because()
     if reason is not None:
         raise RunnerUnavailable(FailureKind.UNAVAILABLE, f"{spec.engine} cannot be used here", reason)
-    registry.check_options(engine, spec.options)
+    _check_options(engine, spec.options)
     if engine.is_simulated or models.is_path(spec.model):
         return
     shape = catalog.find(spec.model).shape
@@ -189,7 +191,7 @@ def _from_catalogue(spec: ArmSpec) -> ModelRef:
         model=spec.model,
         format="none" if is_simulated else "gguf",
         quant=spec.quant or models.DEFAULT_QUANT,
-        is_synthetic=True,
+        is_synthetic=not is_simulated,
     )
     try:
         shape = catalog.find(spec.model).shape
@@ -198,6 +200,21 @@ def _from_catalogue(spec: ArmSpec) -> ModelRef:
         if is_simulated:
             return bare
         raise
+
+
+def _engine(name: str) -> Engine:
+    """A wrong name on the command line is wrong usage; in a job it would be a failed launch."""
+    try:
+        return registry.load(name)
+    except RunnerUnavailable as exc:
+        raise UsageError(exc.message, exc.remedy) from exc
+
+
+def _check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:
+    try:
+        registry.check_options(engine, options)
+    except RunnerUnavailable as exc:
+        raise UsageError(exc.message, exc.remedy) from exc
 
 
 def _own_quant(model: str, quant: str | None) -> str | None:
@@ -213,7 +230,9 @@ def _from_text(
     except ValueError as exc:
         raise UsageError(f"--arm {text!r} cannot be read: {exc}", 'write --arm "engine=llama_cpp quant=q4_0"') from None
     given = dict(_pair(word, text) for word in words)
-    engine = registry.load(given.get("engine", wanted_engines[0]))
+    if not given:
+        raise UsageError("--arm was given nothing", 'write --arm "engine=llama_cpp quant=q4_0"')
+    engine = _engine(given.get("engine", wanted_engines[0]))
     options = {name: _typed(engine, name, value) for name, value in given.items() if name not in _ARM_FIELDS}
     chosen_models = [given["model"]] if "model" in given else wanted_models
     chosen_quants = [given["quant"]] if "quant" in given else wanted_quants
@@ -238,7 +257,7 @@ def _pair(word: str, text: str) -> tuple[str, str]:
 
 
 def _typed(engine: Engine, name: str, text: str) -> Scalar:
-    registry.check_options(engine, {name: _zero(engine.options.get(name))})
+    _check_options(engine, {name: _zero(engine.options.get(name))})
     kind = engine.options[name].type
     if kind is bool:
         if text.lower() in {"true", "yes", "on", "1"}:
@@ -251,7 +270,7 @@ def _typed(engine: Engine, name: str, text: str) -> Scalar:
     except ValueError:
         word = "a whole number" if kind is int else "a number"
         raise UsageError(f"option {name} takes {word}, not {text!r}", engine.options[name].help) from None
-    registry.check_options(engine, {name: value})
+    _check_options(engine, {name: value})
     return value
 
 

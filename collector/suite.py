@@ -113,6 +113,8 @@ def load(name: str) -> Suite:
         text = resources.files("collector").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
         return parse(text, f"{name}.toml")
     path = Path(name)
+    if not path.is_file() and path.suffix == ".toml":
+        raise SuiteError(f"there is no file {name}", f"shipped suites: {', '.join(shipped())}")
     if not path.is_file():
         close = difflib.get_close_matches(name, shipped(), n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(shipped())}; or give a .toml file."

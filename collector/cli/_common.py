@@ -85,7 +85,9 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
         return _complain(exc.message, exc.remedy, exc.exit_code)
     except RunnerError as exc:
         return _complain(exc.message, exc.remedy, EXIT_FAILED)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        return _complain("nothing was changed", "", EXIT_FAILED)
+    except KeyboardInterrupt:
         return _complain("stopped by hand", "", _EXIT_BY_SIGNAL)
     except BrokenPipeError:  # the reader of our output has had enough, as `head` does
         _discard_stdout()

@@ -45,6 +45,7 @@ class LiveRun:
         self._values: dict[str, float | None] = {}
         self._peak_bytes: float | None = None
         self._n_threads: int | None = None
+        self._is_simulated = False
         self._where = ""
         self._live = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else None
 
@@ -62,8 +63,8 @@ class LiveRun:
     def launch_started(self, job: Job, block: int, position: int, n_cells: int) -> None:
         """Name the cell."""
         self._values, self._peak_bytes, self._n_threads = {}, None, None
-        label = self._labels[_key(job)]
-        self._where = f"block {block + 1}/{self._plan.n_blocks}  {label:<22}  {job.workload.name}"
+        label = self._labels[_key(job)].ljust(max(map(len, self._labels.values())))
+        self._where = f"block {block + 1}/{self._plan.n_blocks}  {label}  {job.workload.name}"
         self._draw("starting")
 
     def event(self, job: Job, event: Event) -> None:
@@ -71,7 +72,8 @@ class LiveRun:
         if event.type is EventType.STARTING:
             self._draw(_PHASES.get(event.data["phase"], event.data["phase"]))
         elif event.type is EventType.LOADED:
-            self._n_threads = from_wire(Loaded, event.data).n_threads
+            loaded = from_wire(Loaded, event.data)
+            self._n_threads, self._is_simulated = loaded.n_threads, loaded.backend == "simulated"
         elif event.type is EventType.ITERATION and not event.data["is_warmup"]:
             self._values = metrics.derive(from_wire(Trace, event.data["trace"]), job.workload, self._n_threads)
         elif event.type is EventType.READING:
@@ -81,11 +83,18 @@ class LiveRun:
         """One line that stays."""
         self._n_ended += 1
         text = self._failed(last.data) if last.type is EventType.FAILED else self._numbers()
-        self._console.print(Text(f"{self._where}  {text}"), soft_wrap=True, highlight=False)
+        self._print(Text(f"{self._where}  {text}"))
+
+    def _print(self, line: Text) -> None:
+        """Show a line; when nobody can read it any more, the run goes on without being shown."""
+        try:
+            self._console.print(line, soft_wrap=True, highlight=False)
+        except OSError:
+            self._console.quiet = True
 
     def _numbers(self) -> str:
         words = [text.format(numbers.plain(self._values[m])) for m, text in _SHOWN if self._values.get(m) is not None]
-        if self._peak_bytes is not None:
+        if self._peak_bytes is not None and not self._is_simulated:
             words.append(f"peak {numbers.gib(self._peak_bytes)} GiB")
         return "   ".join(words)
 

@@ -1,6 +1,7 @@
 """The end of a run: the finding in one sentence, the table, what to do next."""
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -10,11 +11,10 @@ from collector import provenance, stats
 from collector.cli._common import echo_json
 from collector.cli._output import console
 from collector.cli._tables import print_cells
-from collector.paths import shown
+from collector.paths import default_database, shown
 from collector.queries import CellResult, Reader
 from collector.run import Outcome
 
-_COMMAND_WIDTH = 38
 _HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
 
 
@@ -42,7 +42,7 @@ def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db
     if outcome.n_failed:
         n_launches = outcome.n_done + outcome.n_failed
         screen.print(f"{outcome.n_failed} of {n_launches} launches failed: phibench show {outcome.run_id}")
-    for line in _next(outcome, cells):
+    for line in _next(outcome, cells, db):
         screen.print(f"next    {line}")
     screen.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
 
@@ -88,15 +88,20 @@ def _with_blocks(command: str, n_blocks: int) -> str:
     return f"{kept} --blocks {n_blocks}"
 
 
-def _next(outcome: Outcome, cells: Sequence[CellResult]) -> list[str]:
+def _other_db(db: str) -> str:
+    return "" if db == default_database() else f" --db {shlex.quote(db)}"
+
+
+def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
+    """Commands to try and what for, the second column aligned."""
     if outcome.stop_reason == "cancelled":
-        return ["phibench run --resume".ljust(_COMMAND_WIDTH) + "go on where it stopped"]
-    lines = []
-    n = max((c.n_launches for c in cells), default=0)
-    if 0 < n < stats.MIN_N:
-        lines.append(f"{_with_blocks(provenance.command_line(), 8)}".ljust(_COMMAND_WIDTH) + "enough for intervals")
-    return [
-        *lines,
-        "phibench export csv comparison.csv".ljust(_COMMAND_WIDTH) + "take it away",
-        "phibench suites show standard".ljust(_COMMAND_WIDTH) + "what a thorough run would take here",
-    ]
+        steps = [(f"phibench run --resume{_other_db(db)}", "go on where it stopped")]
+    else:
+        steps = [
+            (f"phibench export csv comparison.csv{_other_db(db)}", "take it away"),
+            ("phibench suites show standard", "what a thorough run would take here"),
+        ]
+        if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
+            steps.insert(0, (_with_blocks(provenance.command_line(), 8), "enough for intervals"))
+    width = max(len(command) for command, _ in steps)
+    return [f"{command:<{width}}    {purpose}" for command, purpose in steps]

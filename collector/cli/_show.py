@@ -96,7 +96,8 @@ def print_events(reader: Reader, ref: str) -> None:
 def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
     """Measured memory beside what the engine says it took and what was predicted, in GiB."""
     names = ("peak_rss_bytes", "peak_anon_bytes", "weights_bytes", "kv_bytes", "compute_bytes")
-    if not any(cell.values.get("weights_bytes") and cell.values.get("peak_rss_bytes") for cell in cells):
+    cells = [cell for cell in cells if cell.values.get("peak_rss_bytes") and cell.backend != "simulated"]
+    if not cells:
         return
     headers = ("peak GiB", "of it anonymous", "weights", "KV", "compute", "predicted")
     table = plain_table("memory", *headers, right=headers)

@@ -42,8 +42,9 @@ def quickstart(*, n_blocks: int, is_small: bool, db: str, as_json: bool, is_quie
         plan = _plan(chosen, n_blocks, screen)
         forecast = estimates.for_plan(plan, db)
         chat = plan.workloads[0]
+        blocks = f"{n_blocks} {'block' if n_blocks == 1 else 'blocks'}"
         shape = f"{chat.name}: {chat.n_prompt_tokens} prompt tokens, {chat.n_generated_tokens} generated"
-        screen.print(f"plan    {shape} · {len(plan.arms)} models × {n_blocks} blocks, a fresh process each")
+        screen.print(f"plan    {shape} · {len(plan.arms)} models × {blocks}, a fresh process each")
         screen.print(f"time    {estimates.sentence(forecast)}\n")
         outcome = perform(plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast)
     cells = report(outcome, db, as_json=as_json)

@@ -53,6 +53,8 @@ def run(suite_name: str, *, db: str, as_json: bool, is_quiet: bool, resume: bool
         found = find_resumption(db, screen) if resume else None
         if resume and found is None:
             warn("there is nothing to resume; starting the run")
+        if found and (suite_name != found[0].suite or any(asked.values())):
+            warn(f"going on with run {found[1].run_id} as it was planned; the suite and the options given are not used")
         plan, resumption = found or (_plan(wanted, specs, asked, screen), None)
         forecast = estimates.for_plan(plan, db)
         _announce(screen, plan, forecast)
@@ -90,5 +92,6 @@ def _announce(screen: Any, plan: Any, forecast: Any) -> None:
 
     arms, workloads = len(plan.arms), len(plan.workloads)
     cells = f"{arms} {'arm' if arms == 1 else 'arms'} × {workloads} {'workload' if workloads == 1 else 'workloads'}"
-    screen.print(f"plan    {plan.suite}: {cells} × {plan.n_blocks} blocks, a fresh process each, seed {plan.seed}")
+    blocks = f"{plan.n_blocks} {'block' if plan.n_blocks == 1 else 'blocks'}"
+    screen.print(f"plan    {plan.suite}: {cells} × {blocks}, a fresh process each, seed {plan.seed}")
     screen.print(f"time    {estimates.sentence(forecast)}; shorter: --blocks N")

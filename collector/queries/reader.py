@@ -56,6 +56,8 @@ class Reader:
         parsed = database.parsed(url)
         if database.is_file(parsed) and not Path(str(parsed.database)).is_file():
             name = database.masked(parsed)
+            if Path(str(parsed.database)).is_dir():
+                raise StoreError(f"{name} is a folder, not a database", "name a file: --db FOLDER/phibench.db")
             raise StoreError(f"there are no results yet: {name} does not exist", "phibench quickstart")
         pragmas: dict[str, str | int] = {"busy_timeout": 30_000, "query_only": "ON"}
         engine = database.make_engine(_read_only(parsed), pragmas, begin="BEGIN")

@@ -24,6 +24,10 @@ from runners.contract import (
 COLD_READ_FRAC = 0.1
 """More than this share of the model read from the disk: it did not lie in memory before."""
 
+STARVED_SHARE = 0.75
+"""Below this share of the processor time that its threads could have had, a launch was disturbed whatever its siblings
+say; undisturbed engines are near 1."""
+
 CONTENDED_SHARE = 0.9
 """Below this share of its siblings' processor time a launch had to share the processor."""
 
@@ -86,6 +90,13 @@ def flags(evidence: Evidence, siblings: Siblings) -> frozenset[Flag]:
     )
 
 
+def is_starved(evidence: Evidence) -> bool:
+    """Whether a measured generation got far less of the processor than its threads asked for."""
+    n_threads = evidence.loaded.n_threads if evidence.loaded else None
+    shares = [metrics.derive(trace, evidence.job.workload, n_threads)["cpu_share"] for trace in evidence.traces]
+    return any(share is not None and share < STARVED_SHARE for share in shares)
+
+
 def is_contended(share: float | None, siblings: Sequence[float]) -> bool:
     """Whether a launch got far less of the processor than at least two siblings did."""
     if share is None or len(siblings) < MIN_SIBLINGS:
@@ -130,6 +141,8 @@ def _of_traces(evidence: Evidence, siblings: Siblings) -> Iterator[Flag]:
         yield Flag.CHUNKED
     if any(not trace.are_gaps_exact for trace in evidence.traces):
         yield Flag.GAPS_INEXACT
+    if is_starved(evidence):
+        yield Flag.CONTENDED
     hashes = {t.token_hash for t in (*evidence.warmups, *evidence.traces)} - {None}
     if len(hashes) > 1 or (hashes and siblings.first_token_hash not in {None, *hashes}):
         yield Flag.OUTPUT_CHANGED

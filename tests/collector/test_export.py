@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,21 @@ def test_samples_hold_warmups_marked(db: str, add_launch: Add) -> None:
     assert [r["is_warmup"] for r in rows] == ["true", "false"]
     assert rows[1]["ttft_s"] == "1.0"
     assert rows[1]["token_hash"] == "ab12"
+
+
+def test_links_stay_links_and_devices_stay_devices(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    export.write_csv(tmp_path / "link.csv", ("a",), [{"a": 1}])
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().splitlines() == ["a", "1"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    export.write_csv(pipe, ("a",), [{"a": 2}])
+    assert pipe.is_fifo()
+    assert os.read(reader, 100) == b"a\r\n2\r\n"
+    os.close(reader)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])

@@ -126,9 +126,15 @@ def test_other_tokens_than_in_an_earlier_launch_are_flagged(db: str, add_launch:
     assert Flag.OUTPUT_CHANGED in flags_of(db, other)
 
 
+def test_a_launch_that_was_starved_is_flagged_without_siblings(db: str, add_launch: Add) -> None:
+    starved = make_trace(cpu_time_ns=5_000_000_000)
+    assert Flag.CONTENDED in flags_of(db, add_launch(make_events(starved, starved)))
+    assert Flag.CONTENDED not in flags_of(db, add_launch(block=1))
+
+
 def test_a_launch_that_had_to_share_the_processor_is_flagged(db: str, add_launch: Add) -> None:
     good = [add_launch(block=block) for block in range(3)]
-    starved = make_trace(cpu_time_ns=7_000_000_000)
+    starved = make_trace(cpu_time_ns=12_000_000_000)
     poor = add_launch(make_events(starved, starved), block=3)
     assert Flag.CONTENDED in flags_of(db, poor)
     assert all(Flag.CONTENDED not in flags_of(db, launch) for launch in good)
