@@ -55,6 +55,7 @@ def arm_specs(
         ]
     unique: list[ArmSpec] = []
     for spec in found:
+        _engine(spec.engine)
         if spec not in unique:
             unique.append(spec)
     return tuple(unique)
