@@ -17,7 +17,7 @@ from runners.wire import to_wire
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED = 0, 1, 2, 3
-_EXIT_BY_SIGNAL = 130
+EXIT_CANCELLED = 130
 
 
 class Duration(click.ParamType[float]):
@@ -88,7 +88,7 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
     except click.Abort:
         return _complain("nothing was changed", "", EXIT_FAILED)
     except KeyboardInterrupt:
-        return _complain("stopped by hand", "", _EXIT_BY_SIGNAL)
+        return _complain("stopped by hand", "", EXIT_CANCELLED)
     except BrokenPipeError:  # the reader of our output has had enough, as `head` does
         _discard_stdout()
         return EXIT_DONE

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from collector import provenance
 from collector.cli import _numbers as numbers
-from collector.cli._common import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
+from collector.cli._common import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
 from collector.cli._live import LiveRun
 from collector.errors import PhibenchError
 from collector.forecast import Forecast
@@ -31,8 +31,6 @@ from runners import registry
 from runners.device import lock
 from runners.launch import launch
 from runners.wire import to_wire
-
-EXIT_CANCELLED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
