@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
+from collector import gates
 from collector.doctor.finding import Finding, Group, fix, note, ok
-from runners.contract import DeviceSnapshot
+from collector.suite import DEFAULT_GATE
+from runners.contract import DeviceSnapshot, Reading
 from runners.device import load
 from runners.device.lock import Holder, acquire, holder
 from runners.errors import RunnerUnavailable
 
-_BUSY_CORES = 0.25
 _SHOWN_CORES = 0.05
 
 
@@ -35,7 +36,7 @@ def neighbours(
         return
     of_all = "" if snapshot.n_logical_cores is None else f" of {snapshot.n_logical_cores}"
     who = ", ".join(f"pid {n.pid} {n.name} {n.cores:.1f}" for n in found.neighbours if n.cores >= _SHOWN_CORES)
-    if found.other_cores < _BUSY_CORES:
+    if "max_other_cpu_cores" not in gates.unmet(DEFAULT_GATE, Reading(other_cpu_cores=found.other_cores)):
         yield ok(Group.QUIET, f"others use {found.other_cores:.2f}{of_all} cores")
     else:
         text = f"others use {found.other_cores:.1f}{of_all} cores ({who or 'processes that are not visible here'})"
