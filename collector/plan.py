@@ -61,9 +61,7 @@ def arm_specs(
     return tuple(unique)
 
 
-def make_plan(
-    suite: Suite, specs: Iterable[ArmSpec], *, seed: int, n_blocks: int | None = None, on_progress: OnProgress
-) -> Plan:
+def make_plan(suite: Suite, specs: Iterable[ArmSpec], *, seed: int, on_progress: OnProgress) -> Plan:
     """
     Resolve the arms (writing synthetic models where they are missing) and check every cell.
 
@@ -73,20 +71,39 @@ def make_plan(
     specs = tuple(specs)
     for spec in specs:
         check_spec(spec, suite.workloads)
-    arms = _told_apart(tuple(_resolve(spec, on_progress) for spec in specs))
+    return of_suite(suite, checked(_told_apart(tuple(_resolve(spec, on_progress) for spec in specs)), suite), seed=seed)
+
+
+def checked(arms: tuple[Arm, ...], suite: Suite) -> tuple[Arm, ...]:
+    """
+    The arms, every cell of which can run here.
+
+    Raises:
+        RunnerError: one cannot, with the remedy.
+    """
     for arm in arms:
         for workload in suite.workloads:
             check_cell(arm, workload)
+    return arms
+
+
+def of_suite(suite: Suite, arms: tuple[Arm, ...], *, seed: int) -> Plan:
+    """The plan of a suite whose arms are known; a suite without a number of blocks runs until it is precise enough."""
+    is_fixed = suite.n_blocks is not None
+    is_simulated = all(registry.load(arm.engine).is_simulated for arm in arms)
     return Plan(
         suite=suite.name,
         arms=arms,
         workloads=suite.workloads,
         seed=seed,
-        n_blocks=n_blocks or suite.n_blocks,
+        n_blocks=suite.max_blocks if suite.n_blocks is None else suite.n_blocks,
+        precision_frac=None if is_fixed else suite.precision_frac,
+        budget_s=suite.budget_s,
         n_warmups=suite.n_warmups,
         n_iterations=suite.n_iterations,
         duration_s=suite.duration_s,
         timeout_s=suite.timeout_s,
+        gate=None if is_simulated else suite.gate,  # nothing disturbs a simulator
     )
 
 

@@ -89,6 +89,21 @@ environment = Table(
     Column("engine_json", Text),
 )
 
+bandwidth = Table(
+    "bandwidth",
+    METADATA,
+    _key(),
+    _ref("device_key", "device"),
+    _text("measured_at_utc"),
+    Column("byte_per_s", Float(53), nullable=False),
+    Column("median_byte_per_s", Float(53), nullable=False),
+    Column("n_threads", Integer, nullable=False),
+    Column("buffer_bytes", BigInteger, nullable=False),
+    _text("method"),
+    Index("ix_bandwidth_device", "device_key", "key"),
+)
+"""Memory bandwidth of a device, each time it was measured."""
+
 artifact = Table(
     "artifact",
     METADATA,
@@ -179,6 +194,7 @@ launch = Table(
     Column("failure_remedy", Text),
     Column("failure_phase", Text),
     Column("failure_detail", Text),
+    Column("arm_index", Integer),
     UniqueConstraint("run_key", "number"),
     Index("ix_launch_cell", "arm_key", "workload_key", "run_key"),
 )

@@ -15,10 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from collector.errors import SuiteError
-from runners.contract import ModelRef, Scalar, Workload, WorkloadKind
+from runners.contract import Gate, ModelRef, Scalar, Workload, WorkloadKind
 
-_TABLES = ("workload", "arm")
+_TABLES = ("workload", "arm", "gate")
 LARGEST_SEED = (1 << 63) - 1
+MAX_BLOCKS = 20
+PRECISION_FRAC = 0.02
+DEFAULT_GATE = Gate(
+    max_other_cpu_cores=0.25,
+    is_thermal_nominal=True,
+    is_low_power_off=True,
+    is_mains_power=True,
+    nominal_hold_s=2.0,
+    longest_wait_s=30.0,
+)
+"""What every launch waits for unless a suite has a ``[gate]`` of its own or gates are switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +50,12 @@ class Suite:
 
     Args:
         models, quants, engines: the arms are their product, unless ``arms`` lists them one by one.
-        n_blocks: every cell so many times, each in a fresh process.
+        n_blocks: every cell exactly so many times, each in a fresh process; None = until the precision is reached.
+        precision_frac: half-width of the 95 % intervals at which a run without ``n_blocks`` stops.
+        max_blocks: most blocks of such a run.
+        budget_s: no block begins that would end after it.
         timeout_s: longest silence of a launch.
+        gate: what must hold before each launch.
     """
 
     name: str
@@ -50,11 +65,15 @@ class Suite:
     engines: tuple[str, ...] = ("llama_cpp",)
     arms: tuple[ArmSpec, ...] = ()
     workloads: tuple[Workload, ...] = ()
-    n_blocks: int = 6
+    n_blocks: int | None = None
+    precision_frac: float = PRECISION_FRAC
+    max_blocks: int = MAX_BLOCKS
+    budget_s: float | None = None
     n_warmups: int = 1
     n_iterations: int = 1
     duration_s: float | None = None
     timeout_s: float = 900.0
+    gate: Gate | None = DEFAULT_GATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +93,28 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one run does; stored whole, so that it can be resumed and repeated."""
+    """
+    What one run does; stored whole, so that it can be resumed and repeated.
+
+    Args:
+        n_blocks: how many blocks; the most, when there is a precision to be reached.
+        precision_frac: stop when the shown 95 % intervals are within it; None = the number of blocks is fixed.
+        budget_s: no block begins that would end after it; the first always runs.
+        gate: what must hold before each launch; None = nothing is asked.
+    """
 
     suite: str
     arms: tuple[Arm, ...]
     workloads: tuple[Workload, ...]
     seed: int
     n_blocks: int
+    precision_frac: float | None = None
+    budget_s: float | None = None
     n_warmups: int = 1
     n_iterations: int = 1
     duration_s: float | None = None
     timeout_s: float = 900.0
+    gate: Gate | None = None
 
 
 def arm_label(model: str, quant: str, engine: str, options: Mapping[str, Scalar], python: str | None) -> str:
@@ -149,7 +179,7 @@ class _Reader:
 
     def suite(self, data: dict[str, Any]) -> Suite:
         top = {key: value for key, value in data.items() if key not in _TABLES}
-        known = [f.name for f in fields(Suite) if f.name not in {"arms", "workloads"}]
+        known = [f.name for f in fields(Suite) if f.name not in {"arms", "workloads", "gate"}]
         self._check_names(top, [*known, *_TABLES], "the suite", self._line_of)
         values = self._values(Suite, top, self._line_of)
         workloads = tuple(
@@ -157,8 +187,21 @@ class _Reader:
         )
         arms = tuple(self._record(ArmSpec, a, "arm", i) for i, a in enumerate(self._tables(data, "arm")))
         values.setdefault("name", Path(self._file).stem)
+        if "gate" in data:
+            values["gate"] = self._gate(data["gate"])
         self._check_whole(values, workloads, arms)
         return Suite(**values, workloads=workloads, arms=arms)
+
+    def _gate(self, table: Any) -> Gate:
+        start = self._line_of("gate")
+        if not isinstance(table, dict):
+            raise self._error(start, "gate must be written as [gate]")
+
+        def line_of(key: str) -> int:
+            return self._line_of(key, start)
+
+        self._check_names(table, [f.name for f in fields(Gate)], "the gate", line_of)
+        return Gate(**self._values(Gate, table, line_of))
 
     def _check_whole(self, values: dict[str, Any], workloads: tuple[Workload, ...], arms: tuple[ArmSpec, ...]) -> None:
         if not workloads:
@@ -173,6 +216,8 @@ class _Reader:
             raise self._error(self._line_of("engines"), "the suite names no engine")
         for name, least in (
             ("n_blocks", 1),
+            ("max_blocks", 1),
+            ("budget_s", 1),
             ("n_warmups", 0),
             ("n_iterations", 1),
             ("timeout_s", 1),
@@ -180,6 +225,8 @@ class _Reader:
         ):
             if values.get(name, least) < least:
                 raise self._error(self._line_of(name), f"{name} must be at least {least}")
+        if not 0 < values.get("precision_frac", PRECISION_FRAC) < 1:
+            raise self._error(self._line_of("precision_frac"), "precision_frac is a share such as 0.02")
         for workload in workloads:
             if not -LARGEST_SEED <= workload.prompt_seed <= LARGEST_SEED:
                 raise self._error(self._line_of("prompt_seed"), "prompt_seed does not fit into 64 bits")
@@ -232,15 +279,15 @@ class _Reader:
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
                 raise self._error(line_of(key), f"{key} must be a list of names")
             return tuple(value)
-        for word, kinds in (("float", (int, float)), ("int", (int,)), ("str", (str,))):
-            if word in hint and (not isinstance(value, kinds) or isinstance(value, bool)):
-                raise self._error(line_of(key), f"{key} cannot be {value!r}", f"it takes {_WORDS[word]}")
+        for word, kinds in _PLAIN.items():
             if word in hint:
+                if not isinstance(value, kinds) or isinstance(value, bool) != (word == "bool"):
+                    raise self._error(line_of(key), f"{key} cannot be {value!r}", f"it takes {_WORDS[word]}")
                 return value
         return value
 
     def _line_of(self, key: str, start: int = 1) -> int:
-        pattern = re.compile(rf"^\s*(\[\[)?[\"']?{re.escape(key)}[\"']?\s*(=|\]\]|\.)")
+        pattern = re.compile(rf"^\s*(\[\[?)?[\"']?{re.escape(key)}[\"']?\s*(=|\]|\.)")
         for number, line in enumerate(self._lines[start - 1 :], start):
             if pattern.match(line):
                 return number
@@ -254,4 +301,5 @@ class _Reader:
         return SuiteError(f"{self._file}:{line}: {message}", remedy)
 
 
-_WORDS = {"float": "a number", "int": "a whole number", "str": "text"}
+_PLAIN: Mapping[str, tuple[type, ...]] = {"bool": (bool,), "float": (int, float), "int": (int,), "str": (str,)}
+_WORDS = {"bool": "true or false", "float": "a number", "int": "a whole number", "str": "text"}

@@ -41,6 +41,20 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class Share(click.ParamType[float]):
+    """A share such as 2% or 0.02."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A number between 0 and 1."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", str(value))
+        number = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+        if not 0 < number < 1:
+            self.fail(f"{value!r} is no share; write 2% or 0.02", param, ctx)
+        return number
+
+
 def db_option(command: F) -> F:
     """``--db``: a path or a database URL; default PHIBENCH_DB, then the results folder."""
     text = "Database: a path or URL.  [default: PHIBENCH_DB, or results/phibench.db]"

@@ -4,13 +4,14 @@ import math
 
 from rich.console import Console
 
-from collector import queries
+from collector import queries, stats
 from collector.cli import _numbers as numbers
 from collector.cli._tables import plain_table
 from collector.errors import PhibenchError
 from collector.forecast import Forecast, plan_forecast
-from collector.plan import arm_specs, unwritten
+from collector.plan import arm_specs, of_suite, unwritten
 from collector.queries import LastRates
+from collector.schedule import headlines
 from collector.suite import ArmSpec, Plan, Suite
 from runners import device, registry
 
@@ -34,16 +35,7 @@ def for_plan(plan: Plan, db: str) -> Forecast:
 def for_suite(suite: Suite, db: str) -> Forecast:
     """Time of a suite, nothing written and nothing loaded."""
     arms = tuple(unwritten(spec) for spec in arm_specs(suite))
-    plan = Plan(
-        suite=suite.name,
-        arms=arms,
-        workloads=suite.workloads,
-        seed=0,
-        n_blocks=suite.n_blocks,
-        n_warmups=suite.n_warmups,
-        n_iterations=suite.n_iterations,
-    )
-    return for_plan(plan, db)
+    return for_plan(of_suite(suite, arms, seed=0), db)
 
 
 def _simulated(plan: Plan) -> dict[str, LastRates]:
@@ -55,7 +47,45 @@ def _simulated(plan: Plan) -> dict[str, LastRates]:
 def sentence(forecast: Forecast) -> str:
     """'about 3 min', or '... (a guess: not measured here yet)'."""
     guess = " (a guess: not all of it was measured here yet)" if forecast.is_guess else ""
+    if forecast.least_s < forecast.total_s:
+        return f"{numbers.duration(forecast.least_s)} to {numbers.duration(forecast.total_s)}{guess}"
     return f"about {numbers.duration(forecast.total_s)}{guess}"
+
+
+def announce(console: Console, plan: Plan, forecast: Forecast) -> None:
+    """Before a run starts: what it does, how long it takes, and what it will be able to tell apart."""
+    cells = f"{_count(len(plan.arms), 'arm')} × {_count(len(plan.workloads), 'workload')}"
+    blocks = _count(plan.n_blocks, "block")
+    if plan.precision_frac is not None:
+        blocks = f"at most {blocks}, until every interval is within ±{100 * plan.precision_frac:g} %"
+    console.print(f"plan    {plan.suite}: {cells} × {blocks}, a fresh process each, seed {plan.seed}")
+    console.print(f"time    {sentence(forecast)}; shorter: --blocks N")
+    console.print(f"tells   {tellable(plan)}", soft_wrap=True)
+
+
+def tellable(plan: Plan) -> str:
+    """
+    What a plan will be able to tell apart, in one sentence.
+
+    The rows of the first arm against one other are a family of tests: the more of them, the more blocks it takes until
+    the smallest p that Holm leaves is small enough.
+    """
+    if plan.n_blocks < stats.MIN_N:
+        return f"points only: {_count(plan.n_blocks, 'block')} are too few for an interval, {stats.MIN_N} give one"
+    if len(plan.arms) == 1:
+        return "one arm: its values with 95 % intervals; nothing is compared"
+    n_rows = sum(len(headlines(w, is_sustained=plan.duration_s is not None)) for w in plan.workloads)
+    rows = _count(n_rows, "row")
+    least = stats.least_blocks(n_rows)
+    smallest = stats.smallest_p(plan.n_blocks, n_rows)
+    if plan.n_blocks < least:
+        reason = f"no difference can be shown (smallest p {smallest:.2g}), {least} are needed"
+        return f"{rows}, {plan.n_blocks} blocks: {reason}"
+    return f"{rows} a pair of arms: a difference can be shown from {least} blocks on (smallest p {smallest:.1g})"
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def print_suite(console: Console, suite: Suite, forecast: Forecast) -> None:
@@ -68,10 +98,16 @@ def print_suite(console: Console, suite: Suite, forecast: Forecast) -> None:
         table.add_row(w.name, w.kind, str(w.n_prompt_tokens), str(w.n_generated_tokens), str(w.n_depth_tokens))
     console.print(table)
     console.print(
-        f"{suite.n_blocks} blocks, a fresh process for every cell; here a block takes "
+        f"{_blocks(suite)}, a fresh process for every cell; here a block takes "
         f"about {numbers.duration(forecast.block_s)}, all of it {sentence(forecast)}"
     )
     console.print(f"shorter: phibench run {suite.name} --blocks 3")
+
+
+def _blocks(suite: Suite) -> str:
+    if suite.n_blocks is not None:
+        return f"{suite.n_blocks} blocks"
+    return f"6 to {suite.max_blocks} blocks, until every interval is within ±{100 * suite.precision_frac:g} %"
 
 
 def _name(spec: ArmSpec) -> str:

@@ -5,7 +5,7 @@ Without a terminal it is one line a launch and no control characters.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,9 +15,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from collector import metrics
+from collector import metrics, stats
 from collector.cli import _numbers as numbers
 from collector.forecast import Forecast
+from collector.schedule import Measured, widest
 from collector.suite import Arm, Plan
 from runners.contract import Event, EventType, Job, Loaded, Trace
 from runners.wire import from_wire
@@ -84,6 +85,19 @@ class LiveRun:
         self._n_ended += 1
         text = self._failed(last.data) if last.type is EventType.FAILED else self._numbers()
         self._print(Text(f"{self._where}  {text}"))
+
+    def waiting(self, conditions: Sequence[str]) -> None:
+        """The gate is not open yet."""
+        self._draw(f"waiting: {'; '.join(conditions)}")
+
+    def block_ended(self, n_blocks_done: int, measured: Iterable[Measured]) -> None:
+        """How narrow the intervals are by now, where that decides when the run ends."""
+        if self._plan.precision_frac is None or n_blocks_done < stats.MIN_N:
+            return
+        width = widest(measured)
+        now = "no interval yet" if width is None else f"widest interval ±{100 * width:.1f} %"
+        aim = f"aim ±{100 * self._plan.precision_frac:g} %"
+        self._print(Text(f"block {n_blocks_done}/{self._plan.n_blocks}  {now}, {aim}"))
 
     def _print(self, line: Text) -> None:
         """Show a line; when nobody can read it any more, the run goes on without being shown."""

@@ -5,7 +5,7 @@ import fcntl
 import signal
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from collector import provenance
+from collector import gates, provenance
 from collector.cli import _numbers as numbers
 from collector.cli._common import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
 from collector.cli._live import LiveRun
@@ -24,13 +24,18 @@ from collector.errors import PhibenchError
 from collector.forecast import Forecast
 from collector.paths import cache_folder
 from collector.queries import CellResult, Reader
-from collector.run import Outcome, Start, execute
+from collector.run import Outcome, Start, Surroundings, execute
+from collector.schedule import Measured
 from collector.store import RunRecord, Store
 from collector.suite import Plan
-from runners import registry
+from runners import device, registry
+from runners.contract import Gate
 from runners.device import lock
 from runners.launch import launch
 from runners.wire import to_wire
+
+GATE_WATCH_S = 1.0
+"""How long the gate watches what others use before it says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +74,33 @@ def perform(
         cancel = stack.enter_context(_ctrl_c(console))
         n_done = start.block * len(plan.arms) * len(plan.workloads)
         live = stack.enter_context(LiveRun(console, plan, forecast, n_done))
-        return execute(
-            plan,
-            run_id=run_id,
+        around = Surroundings(
             archive=store,
             launch=partial(launch, lock_fd=lock_fd, cancel=cancel, cache=cache_folder()),
+            admit=partial(_admit, on_wait=live.waiting, cancel=cancel),
+            measured=partial(_measured, db, run_id),
             clock=time.monotonic,
             listener=live,
             cancel=cancel,
-            start=start,
         )
+        return execute(plan, run_id=run_id, around=around, start=start)
+
+
+def _admit(gate: Gate, *, on_wait: Callable[[tuple[str, ...]], None], cancel: Cancel) -> gates.Admission:
+    """Wait at the gate with this machine's readings."""
+    return gates.admit(
+        gate,
+        read=partial(device.machine_reading, GATE_WATCH_S),
+        clock=time.monotonic,
+        sleep=time.sleep,
+        on_wait=on_wait,
+        is_cancelled=cancel.is_set,
+    )
+
+
+def _measured(db: str, run_id: str) -> list[Measured]:
+    with Reader.open(db) as reader:
+        return reader.measured(run_id)
 
 
 def exit_code(outcome: Outcome, cells: Sequence[CellResult]) -> int:

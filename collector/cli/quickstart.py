@@ -90,17 +90,18 @@ def _is_tight() -> bool:
 
 
 def _plan(chosen: Sequence[str], n_blocks: int, screen: Any) -> Any:
+    from dataclasses import replace
+
     from collector import suite
     from collector.cli._perform import synthesis_progress
     from collector.plan import arm_specs, make_plan
 
-    quick = suite.load("quick")
+    quick = replace(suite.load("quick"), n_blocks=n_blocks)
     with synthesis_progress(screen) as on_progress:
         plan = make_plan(
             quick,
             arm_specs(quick, model_names=chosen),
             seed=secrets.randbelow(1 << 31),
-            n_blocks=n_blocks,
             on_progress=on_progress,
         )
     for arm in plan.arms:

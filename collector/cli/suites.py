@@ -24,7 +24,9 @@ def list_suites(*, as_json: bool) -> None:
         return
     table = plain_table("suite", "blocks", "workloads", "what", right=["blocks"])
     for item in found:
-        table.add_row(item.name, str(item.n_blocks), str(len(item.workloads)), item.description)
+        table.add_row(
+            item.name, str(item.n_blocks or f"6 to {item.max_blocks}"), str(len(item.workloads)), item.description
+        )
     console().print(table)
 
 

@@ -3,6 +3,8 @@
 from collector.queries.reader import Reader, exists
 from collector.queries.records import (
     ArmRow,
+    BandwidthRow,
+    BaselineRow,
     CellResult,
     CutRun,
     FailureRow,
@@ -16,7 +18,8 @@ from collector.queries.records import (
 from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE_COLUMNS, Sample
 
 __all__ = [
-    "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "CellResult", "CutRun", "FailureRow",
+    "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow", "CellResult",
+    "CutRun", "FailureRow",
     "LastRates", "LaunchDetail", "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "WorkloadRow",
     "exists",
 ]  # fmt: skip

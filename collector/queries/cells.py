@@ -3,30 +3,33 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from collector import schema
-from collector.queries.records import ArmRow, CellResult, FailureRow, MachineRow, WorkloadRow
+from collector.queries.records import ArmRow, BandwidthRow, CellResult, FailureRow, MachineRow, WorkloadRow
+from collector.schedule import HEADLINE_METRICS, Measured
 from collector.suite import arm_label
 from runners.contract import ModelShape
 from runners.errors import FailureKind
 from runners.wire import from_wire
 
 _L, _R, _A, _W, _T = schema.launch, schema.run, schema.arm, schema.workload, schema.artifact
-_E, _D, _STAT = schema.environment, schema.device, schema.launch_stat
+_E, _D, _B, _STAT = schema.environment, schema.device, schema.bandwidth, schema.launch_stat
 _ARTIFACT = ("model", "format", "quant", "n_bytes", "tensor_bytes", "digest", "is_synthetic", "shape_json")
 _WORKLOAD = ("name", "kind", "n_prompt_tokens", "n_generated_tokens", "n_depth_tokens", "prompt_seed", "prompt_path")
 
 
 def cells(connection: Connection, run_ids: Sequence[str] | None) -> list[CellResult]:
     """Every cell of the runs, in the order of their plans; of all runs when none is named."""
-    groups: dict[tuple[int, int, int], list[Any]] = defaultdict(list)
+    groups: dict[tuple[int, int, int | None, int], list[Any]] = defaultdict(list)
     for row in connection.execute(_launches(run_ids)):
-        groups[row.run_key, row.arm_key, row.workload_key].append(row)
+        groups[row.run_key, row.arm_key, row.arm_index, row.workload_key].append(row)
     values = launch_values(connection, run_ids)
-    found = [_cell(rows, values) for rows in groups.values()]
+    bandwidths = newest_bandwidths(connection)
+    found = [_cell(rows, values, bandwidths) for rows in groups.values()]
     plans = {row.id: _plan_order(row.plan_json) for row in connection.execute(_plans(run_ids))}
     runs = {run_id: index for index, run_id in enumerate(dict.fromkeys(cell.run_id for cell in found))}
     return sorted(found, key=lambda cell: (runs[cell.run_id], *_place(cell, plans[cell.run_id])))
@@ -38,6 +41,34 @@ def launch_values(connection: Connection, run_ids: Sequence[str] | None) -> dict
     for row in connection.execute(_stats(run_ids)):
         by_launch[row.launch_key][row.metric] = row.median
     return by_launch
+
+
+def measured(connection: Connection, run_id: str) -> list[Measured]:
+    """Headline values of a run's good launches; workload and arm as places in its plan."""
+    names, _ = _plan_order(connection.execute(_plans([run_id])).one().plan_json)
+    query = (
+        select(_STAT.c.metric, _STAT.c.median, _L.c.block, _L.c.arm_index, _W.c.name)
+        .join(_L, _STAT.c.launch_key == _L.c.key)
+        .join(_R, _L.c.run_key == _R.c.key)
+        .join(_W, _L.c.workload_key == _W.c.key)
+        .where(_R.c.id == run_id, _STAT.c.is_good, _STAT.c.metric.in_(HEADLINE_METRICS))
+        .order_by(_L.c.number)
+    )
+    return [
+        Measured(
+            workload=names.index(row.name), arm=row.arm_index or 0, block=row.block, metric=row.metric, value=row.median
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def newest_bandwidths(connection: Connection) -> dict[str, BandwidthRow]:
+    """By fingerprint of the device: what was measured last."""
+    query = select(_D.c.fingerprint, _B).join(_D, _B.c.device_key == _D.c.key).order_by(_B.c.key)
+    return {
+        row.fingerprint: BandwidthRow(**{f.name: getattr(row, f.name) for f in fields(BandwidthRow)})
+        for row in connection.execute(query)
+    }
 
 
 def arm_row(row: Any) -> ArmRow:
@@ -59,14 +90,16 @@ def in_runs(query: Select[Any], run_ids: Sequence[str] | None) -> Select[Any]:
 
 def _launches(run_ids: Sequence[str] | None) -> Select[Any]:
     columns = [
-        _L.c.key, _L.c.id, _L.c.run_key, _L.c.arm_key, _L.c.workload_key, _L.c.block, _L.c.state, _L.c.is_orphaned,
-        _L.c.flags, _L.c.backend, _L.c.n_threads, _L.c.failure_kind, _L.c.failure_message, _L.c.failure_remedy,
+        _L.c.key, _L.c.id, _L.c.number, _L.c.run_key, _L.c.arm_key, _L.c.arm_index, _L.c.workload_key, _L.c.block,
+        _L.c.state, _L.c.is_orphaned, _L.c.flags, _L.c.loaded_json, _L.c.backend, _L.c.n_threads,
+        _L.c.failure_kind, _L.c.failure_message, _L.c.failure_remedy,
         _R.c.id.label("run_id"), _R.c.suite, _R.c.started_at_utc, _R.c.seed, _R.c.git_commit,
         _A.c.engine, _A.c.options_json, _A.c.python,
         *(_T.c[name] for name in _ARTIFACT),
         *(_W.c[name] for name in _WORKLOAD),
         _E.c.os_name, _E.c.os_version, _E.c.engine_version, _E.c.python_version, _E.c.phibench_version,
-        _D.c.name.label("device"), _D.c.fingerprint, _D.c.cpu_model, _D.c.n_physical_cores, _D.c.memory_bytes,
+        _E.c.engine_json, _D.c.name.label("device"), _D.c.fingerprint, _D.c.cpu_model, _D.c.product_type,
+        _D.c.n_physical_cores, _D.c.memory_bytes,
     ]  # fmt: skip
     query = (
         select(*columns)
@@ -92,7 +125,9 @@ def _plans(run_ids: Sequence[str] | None) -> Select[Any]:
     return in_runs(select(_R.c.id, _R.c.plan_json), run_ids)
 
 
-def _cell(rows: Sequence[Any], values: Mapping[int, Mapping[str, float]]) -> CellResult:
+def _cell(
+    rows: Sequence[Any], values: Mapping[int, Mapping[str, float]], bandwidths: Mapping[str, BandwidthRow]
+) -> CellResult:
     good = [row for row in rows if row.state == "done" and not row.is_orphaned]
     failed = [
         row
@@ -100,10 +135,10 @@ def _cell(rows: Sequence[Any], values: Mapping[int, Mapping[str, float]]) -> Cel
         if row.state == "failed" and not row.is_orphaned and row.failure_kind != FailureKind.CANCELLED
     ]
     last = (good or rows)[-1]
-    by_metric: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for row in good:
+    by_metric: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+    for row in sorted(good, key=lambda row: (row.block, row.number)):
         for metric, value in values.get(row.key, {}).items():
-            by_metric[metric].append((row.block, value))
+            by_metric[metric].append((row.block, row.number, value))
     return CellResult(
         run_id=last.run_id,
         suite=last.suite,
@@ -111,18 +146,32 @@ def _cell(rows: Sequence[Any], values: Mapping[int, Mapping[str, float]]) -> Cel
         seed=last.seed,
         git_commit=last.git_commit,
         arm=arm_row(last),
+        arm_index=last.arm_index,
         workload=WorkloadRow(**{name: getattr(last, name) for name in _WORKLOAD}),
         machine=_machine(last),
         backend=last.backend,
         n_threads=last.n_threads,
-        values={metric: tuple(v for _, v in sorted(pairs)) for metric, pairs in by_metric.items()},
-        blocks={metric: tuple(b for b, _ in sorted(pairs)) for metric, pairs in by_metric.items()},
+        options_in_effect=_options_in_effect(last),
+        engine_build=_engine_build(last),
+        values={metric: tuple(value for _, _, value in found) for metric, found in by_metric.items()},
+        blocks={metric: tuple(block for block, _, _ in found) for metric, found in by_metric.items()},
+        numbers={metric: tuple(number for _, number, _ in found) for metric, found in by_metric.items()},
         n_launches=len(good),
         n_failed=len(failed),
         n_orphaned=sum(row.is_orphaned for row in rows),
         failures=tuple(_unlike(failed)),
         flags=tuple(sorted({flag for row in good or failed for flag in row.flags.split(",") if flag})),
+        bandwidth=bandwidths.get(last.fingerprint) if last.fingerprint else None,
     )
+
+
+def _options_in_effect(row: Any) -> dict[str, Any]:
+    """What the engine said once the model was loaded; empty when it never was."""
+    return dict(json.loads(row.loaded_json).get("options", {})) if row.loaded_json else {}
+
+
+def _engine_build(row: Any) -> dict[str, Any]:
+    return dict(json.loads(row.engine_json).get("build", {})) if row.engine_json else {}
 
 
 def _machine(row: Any) -> MachineRow | None:
@@ -132,6 +181,7 @@ def _machine(row: Any) -> MachineRow | None:
         device=row.device,
         fingerprint=row.fingerprint,
         cpu_model=row.cpu_model,
+        product_type=row.product_type,
         n_physical_cores=row.n_physical_cores,
         memory_bytes=row.memory_bytes,
         os_name=row.os_name,

@@ -13,8 +13,18 @@ from collector import migrations, schema
 from collector.errors import StoreError
 from collector.packing import unpack_times
 from collector.queries import cells as cell_queries
-from collector.queries.records import CellResult, CutRun, LastRates, LaunchDetail, LaunchRow, RunRow
+from collector.queries.records import (
+    BandwidthRow,
+    BaselineRow,
+    CellResult,
+    CutRun,
+    LastRates,
+    LaunchDetail,
+    LaunchRow,
+    RunRow,
+)
 from collector.queries.samples import SAMPLE_COLUMNS, Sample, stream
+from collector.schedule import Measured
 from collector.store import Store, database
 from runners.contract import Event, EventType
 from runners.wire import from_wire
@@ -136,6 +146,24 @@ class Reader:
         """Every cell of the runs (all runs when None), in the order of their plans."""
         with database.speaking(self._url), self._connect() as connection:
             return cell_queries.cells(connection, run_ids)
+
+    def measured(self, run_id: str) -> list[Measured]:
+        """What the good launches of a run came to in the metrics that its end is decided by."""
+        with database.speaking(self._url), self._connect() as connection:
+            return cell_queries.measured(connection, run_id)
+
+    def bandwidth(self, fingerprint: str) -> BandwidthRow | None:
+        """Memory bandwidth of a device, as measured last; None where it never was."""
+        with database.speaking(self._url), self._connect() as connection:
+            return cell_queries.newest_bandwidths(connection).get(fingerprint)
+
+    def baselines(self) -> list[BaselineRow]:
+        """The runs that have a name, by name."""
+        named = schema.named_run
+        query = select(named.c.name, named.c.set_at_utc, _R.c.id).join(_R, named.c.run_key == _R.c.key)
+        with database.speaking(self._url), self._connect() as connection:
+            rows = connection.execute(query.order_by(named.c.name)).all()
+        return [BaselineRow(name=row.name, run_id=row.id, set_at_utc=row.set_at_utc) for row in rows]
 
     def launches(self, run_id: str) -> list[LaunchRow]:
         """The launches of a run in the order in which they ran."""

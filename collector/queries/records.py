@@ -86,6 +86,7 @@ class MachineRow:
     device: str
     fingerprint: str
     cpu_model: str | None
+    product_type: str | None
     n_physical_cores: int | None
     memory_bytes: int | None
     os_name: str | None
@@ -93,6 +94,27 @@ class MachineRow:
     engine_version: str | None
     python_version: str | None
     phibench_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandwidthRow:
+    """Memory bandwidth of a device as it was measured last; ``byte_per_s`` is the best of many reads."""
+
+    measured_at_utc: str
+    byte_per_s: float
+    median_byte_per_s: float
+    n_threads: int
+    buffer_bytes: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineRow:
+    """A run with a name."""
+
+    name: str
+    run_id: str
+    set_at_utc: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +133,11 @@ class CellResult:
     One cell of one run.
 
     Args:
-        values: by metric, one value a good launch, in block order; blocks: the blocks that they belong to.
+        arm_index: place of the arm in the run's plan; None in a database of before.
+        options_in_effect, engine_build: as the engine told them, not as asked.
+        values: by metric, one value a good launch, in block order; blocks and numbers: the blocks that they belong to
+            and the launches' numbers, which tell the order in time and name the evidence (RUN/NUMBER).
+        bandwidth: of the device's memory, as measured last; None where it never was.
         n_launches: good ones; failed and set-aside ones are counted apart.
     """
 
@@ -121,17 +147,22 @@ class CellResult:
     seed: int
     git_commit: str | None
     arm: ArmRow
+    arm_index: int | None
     workload: WorkloadRow
     machine: MachineRow | None
     backend: str | None
     n_threads: int | None
+    options_in_effect: Mapping[str, Scalar | None]
+    engine_build: Mapping[str, Scalar | None]
     values: Mapping[str, tuple[float, ...]]
     blocks: Mapping[str, tuple[int, ...]]
+    numbers: Mapping[str, tuple[int, ...]]
     n_launches: int
     n_failed: int
     n_orphaned: int
     failures: tuple[FailureRow, ...]
     flags: tuple[str, ...]
+    bandwidth: BandwidthRow | None = None
 
     @property
     def predicted_bytes(self) -> int | None:

@@ -7,7 +7,7 @@ What ``accept`` has returned for is on the disk, whatever process dies next. One
 ``rows`` and ``evidence`` are pure; ``inbox`` and ``conclusion`` work inside a transaction; ``database`` opens it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -18,16 +18,15 @@ from collector import schema
 from collector.errors import StoreError
 from collector.store import database, inbox, rows
 from collector.store.conclusion import add_flags
-from collector.store.evidence import joined
 from collector.store.records import RunRecord
-from runners.contract import Event, Flag, Job
+from runners.contract import DeviceSnapshot, Event, Flag, Job
 
 __all__ = ["RunRecord", "Store"]
 
 BUSY_TIMEOUT_S = 30.0
 """Another process may hold the write lock for as long as an import takes a step."""
 
-_RUN, _LAUNCH, _STAT = schema.run, schema.launch, schema.launch_stat
+_RUN, _LAUNCH, _STAT, _NAMED = schema.run, schema.launch, schema.launch_stat, schema.named_run
 
 
 class Store:
@@ -143,11 +142,14 @@ class Store:
         run_id: str,
         block: int,
         position: int,
-        flags: Iterable[Flag] = (),
-        gate_waited_s: float | None = None,
+        arm_index: int,
     ) -> None:
         """
         Note that a launch begins, before it does: one that never ends is seen.
+
+        Args:
+            block, position: from 0; the place of the launch in the run.
+            arm_index: place of its arm in the plan, which tells an arm from itself in a run of A against A.
 
         Raises:
             StoreError: no such run, or a launch of this id exists.
@@ -164,12 +166,11 @@ class Store:
                 "block": block,
                 "position": position,
                 "state": "started",
-                "flags": joined(flags),
+                "arm_index": arm_index,
                 "is_orphaned": False,
                 "replication_unit": str(job.replication_unit),
                 "job_json": rows.json_text(job),
                 "gate_json": None if job.gate is None else rows.json_text(job.gate),
-                "gate_waited_s": gate_waited_s,
                 "started_at_utc": _now_utc(),
             }
             connection.execute(insert(_LAUNCH).values(columns))
@@ -197,6 +198,35 @@ class Store:
                 connection.execute(update(_LAUNCH).where(_LAUNCH.c.key == key).values(is_orphaned=True))
                 connection.execute(update(_STAT).where(_STAT.c.launch_key == key).values(is_good=False))
             return len(keys)
+
+    def record_bandwidth(self, device: DeviceSnapshot, columns: Mapping[str, Any]) -> None:
+        """Keep a measured memory bandwidth; ``columns`` are those of the table but key, device and time."""
+        with self._writing() as connection:
+            keys = {"device_key": inbox.device_key(connection, device), "measured_at_utc": _now_utc()}
+            connection.execute(insert(schema.bandwidth).values({**keys, **columns}))
+
+    def set_baseline(self, name: str, run_id: str) -> None:
+        """
+        Give a run a name by which others are set against it; a name that is taken moves.
+
+        Raises:
+            StoreError: no such run.
+        """
+        with self._writing() as connection:
+            run_key = _run_key(connection, run_id)
+            connection.execute(delete(_NAMED).where(_NAMED.c.name == name))
+            connection.execute(insert(_NAMED).values(name=name, run_key=run_key, set_at_utc=_now_utc()))
+
+    def remove_baseline(self, name: str) -> None:
+        """
+        Take a name away; its run stays.
+
+        Raises:
+            StoreError: no such name.
+        """
+        with self._writing() as connection:
+            if connection.execute(delete(_NAMED).where(_NAMED.c.name == name)).rowcount == 0:
+                raise StoreError(f"there is no baseline {name!r}", "phibench baseline list")
 
     def _change_run(self, run_id: str, **columns: Any) -> None:
         with self._writing() as connection:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Dialect, Table, insert, select, update
 from collector import schema
 from collector.store import rows
 from collector.store.conclusion import conclude
-from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Workload
+from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Phase, Workload
 from runners.wire import from_wire, to_wire
 
 Key = tuple[str, int]
@@ -144,6 +144,8 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str, *, is_
                 "n_threads": data.get("n_threads"),
                 "loaded_json": rows.json_text(data),
             }
+        elif event.type is EventType.READING and event.data.get("phase") == Phase.GATE:
+            facts["gate_waited_s"] = event.data.get("waited_s")
         elif event.type.is_last and is_running and "state" not in facts:
             facts |= {"state": str(event.type), "ended_at_utc": now_utc, **_failure(event)}
     return facts
@@ -172,10 +174,11 @@ def _environment_key(connection: Connection, hello: Mapping[str, Any]) -> int:
         "engine_json": rows.json_text(engine) if engine else None,
     }
     identity = {"digest": rows.digest(columns)}
-    return key_of(connection, schema.environment, identity, {**columns, "device_key": _device_key(connection, device)})
+    return key_of(connection, schema.environment, identity, {**columns, "device_key": device_key(connection, device)})
 
 
-def _device_key(connection: Connection, device: DeviceSnapshot) -> int:
+def device_key(connection: Connection, device: DeviceSnapshot) -> int:
+    """The row of a device, made when it is new."""
     wire = to_wire(device)
     names = [c.name for c in schema.device.columns if c.name not in {"key", "fingerprint"}]
     return key_of(

@@ -51,7 +51,7 @@ def build(path: Path, n_samples: int) -> None:
     """A database whose launches and samples are copies of one real launch, each sample with figures of its own."""
     with Store.open(str(path), is_bulk=True) as store:
         store.begin_run(run_record())
-        store.begin_launch(make_job("run1/1"), run_id="run1", block=0, position=0)
+        store.begin_launch(make_job("run1/1"), run_id="run1", block=0, position=0, arm_index=0)
         store.accept("run1/1", make_events(make_trace(), make_trace(gap_ns=201_234_567)))
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA synchronous=OFF")

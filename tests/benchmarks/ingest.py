@@ -36,7 +36,7 @@ def fresh(path: Path) -> Store:
     """A database with one launch that has begun, opened for bulk work."""
     store = Store.open(str(path), is_bulk=True)
     store.begin_run(run_record())
-    store.begin_launch(make_job(workload=WORKLOAD), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(workload=WORKLOAD), run_id="run1", block=0, position=0, arm_index=0)
     return store
 
 
@@ -86,7 +86,8 @@ def accept_s(path: Path, n_launches: int = 200) -> float:
     with fresh(path) as store:
         begun = time.perf_counter()
         for number in range(2, n_launches + 2):
-            store.begin_launch(make_job(f"run1/{number}", workload=WORKLOAD), run_id="run1", block=number, position=0)
+            job = make_job(f"run1/{number}", workload=WORKLOAD)
+            store.begin_launch(job, run_id="run1", block=number, position=0, arm_index=0)
             store.accept(f"run1/{number}", events)
         return (time.perf_counter() - begun) / n_launches
 

@@ -65,7 +65,8 @@ def row_bytes(gap_ns: Callable[[random.Random], float], path: Path) -> tuple[flo
         for number in range(1, N_LAUNCHES + 1):
             traces = [make_trace(n=N_TOKENS, token_hash=HASH, are_gaps_exact=True) for _ in range(2)]
             events = make_events(*(_with_times(trace, times(draw, gap_ns)) for trace in traces), boot=f"{number:016x}")
-            store.begin_launch(make_job(f"run1/{number}", workload=WORKLOAD), run_id="run1", block=0, position=0)
+            job = make_job(f"run1/{number}", workload=WORKLOAD)
+            store.begin_launch(job, run_id="run1", block=0, position=0, arm_index=0)
             store.accept(f"run1/{number}", events)
     n_tokens = 2 * N_LAUNCHES * N_TOKENS
     connection = sqlite3.connect(path)

@@ -32,7 +32,7 @@ def add_launch(store: Store) -> Callable[..., str]:
 
     def add(events: Sequence[Event] | None = None, block: int = 0, position: int = 0, **job: Any) -> str:
         launch_id = f"run1/{next(numbers)}"
-        store.begin_launch(make_job(launch_id, **job), run_id="run1", block=block, position=position)
+        store.begin_launch(make_job(launch_id, **job), run_id="run1", block=block, position=position, arm_index=0)
         store.accept(launch_id, list(events) if events is not None else make_events())
         return launch_id
 

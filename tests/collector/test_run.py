@@ -1,15 +1,17 @@
 """The loop with an archive in memory: order, failures, cancelling, resuming; no process is started."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from threading import Event as Cancel
 from typing import Any
 
 import pytest
 
-from collector.run import Outcome, Start, execute
-from collector.schedule import block_order
+from collector.gates import Admission
+from collector.run import Outcome, Start, Surroundings, execute
+from collector.schedule import Measured, block_order
 from collector.suite import Arm, Plan
-from runners.contract import Event, EventType, Job, ModelRef, Workload
+from runners.contract import Event, EventType, Gate, Job, ModelRef, Reading, Workload
 from runners.errors import FailureKind
 from runners.wire import WireError
 
@@ -35,7 +37,7 @@ class Diary:
         self.ended: str | None = None
         self.told: list[str] = []
 
-    def begin_launch(self, job: Job, *, run_id: str, block: int, position: int) -> None:
+    def begin_launch(self, job: Job, *, run_id: str, block: int, position: int, arm_index: int) -> None:
         self.begun.append((job.launch_id, job.model.model, block, position))
 
     def accept(self, launch_id: str, events: list[Event]) -> int:
@@ -57,6 +59,9 @@ class Diary:
     def launch_ended(self, job: Job, last: Event, duration_s: float) -> None:
         self.told.append(f"end {job.launch_id}")
 
+    def block_ended(self, n_blocks_done: int, measured: Iterable[Measured]) -> None:
+        self.told.append(f"block {n_blocks_done}")
+
 
 def launcher(**failing: FailureKind) -> Any:
     """A launcher whose models fail as said."""
@@ -70,18 +75,28 @@ def launcher(**failing: FailureKind) -> Any:
     return launch
 
 
-def run(diary: Diary, launch: Any, n_blocks: int = 4, cancel: Cancel | None = None, **more: Any) -> Outcome:
+def run(
+    diary: Diary,
+    launch: Any,
+    the_plan: Plan | None = None,
+    *,
+    cancel: Cancel | None = None,
+    measured: Any = list,
+    admit: Any = None,
+    start: Start | None = None,
+) -> Outcome:
+    """Run with a clock that goes on by a second whenever it is read."""
     clock = iter(range(10_000))
-    return execute(
-        plan(n_blocks),
-        run_id="7f3a",
+    around = Surroundings(
         archive=diary,
         launch=launch,
+        admit=admit,
+        measured=measured,
         clock=lambda: float(next(clock)),
         listener=diary,
         cancel=cancel or Cancel(),
-        **more,
     )
+    return execute(the_plan or plan(), run_id="7f3a", around=around, start=start)
 
 
 def test_every_cell_runs_once_a_block_in_the_drawn_order() -> None:
@@ -155,7 +170,7 @@ def test_an_event_that_makes_no_sense_is_a_typed_failure_and_the_run_goes_on() -
         yield Event(boot="b", seq=2, t_ns=2, type=EventType.DONE)
 
     diary = Strict()
-    outcome = run(diary, launch, n_blocks=1)
+    outcome = run(diary, launch, plan(1))
     assert (outcome.n_done, outcome.n_failed) == (0, 2)
     assert diary.accepted["7f3a/1"] == [EventType.HELLO, EventType.FAILED]
 
@@ -163,3 +178,67 @@ def test_an_event_that_makes_no_sense_is_a_typed_failure_and_the_run_goes_on() -
 def test_a_launcher_that_ends_without_a_word_is_our_own_fault() -> None:
     with pytest.raises(RuntimeError, match="without done or failed"):
         run(Diary(), lambda _job: (event for event in ()))
+
+
+def values(n_blocks: int, spread: float) -> list[Measured]:
+    """Two arms whose ratio scatters by so much from block to block."""
+    return [
+        Measured(
+            workload=0, arm=arm, block=block, metric="decode_tok_per_s", value=10 * (1 + arm * spread * (block % 2))
+        )
+        for block in range(n_blocks)
+        for arm in (0, 1)
+    ]
+
+
+def precise(diary: Diary, spread: float, **more: Any) -> Outcome:
+    the_plan = replace(plan(20), precision_frac=0.02, **more)
+    return run(diary, launcher(), the_plan, measured=lambda: values(len(diary.blocks), spread))
+
+
+def test_a_run_stops_when_the_intervals_are_narrow_enough_and_says_so() -> None:
+    diary = Diary()
+    outcome = precise(diary, 0.01)
+    assert outcome.n_blocks == 6
+    assert outcome.stop_reason.startswith("precision reached")
+    assert diary.ended == outcome.stop_reason
+
+
+def test_a_run_whose_intervals_stay_wide_goes_on_to_its_most_blocks() -> None:
+    outcome = precise(Diary(), 0.5)
+    assert (outcome.n_blocks, outcome.stop_reason) == (20, "most blocks done")
+
+
+def test_a_budget_is_checked_between_blocks_and_the_first_block_always_runs() -> None:
+    tight, roomy = Diary(), Diary()
+    assert precise(tight, 0.5, budget_s=0.1).stop_reason == "budget spent"
+    assert tight.blocks == [0]
+    assert precise(roomy, 0.5, budget_s=60.0).stop_reason == "budget spent"
+    assert 1 < len(roomy.blocks) < 20
+
+
+def test_what_the_gate_saw_is_stored_before_the_launch_begins() -> None:
+    diary, asked = Diary(), []
+
+    def admit(gate: Gate) -> Admission:
+        asked.append(gate)
+        return Admission(waited_s=3.0, unmet=("max_other_cpu_cores",), unknown=(), reading=Reading(other_cpu_cores=1.5))
+
+    gated = replace(plan(1), gate=Gate(max_other_cpu_cores=0.25))
+    run(diary, launcher(), gated, admit=admit)
+    assert asked == [gated.gate] * 2
+    assert diary.accepted["7f3a/1"] == [EventType.STARTING, EventType.READING, EventType.HELLO, EventType.DONE]
+
+
+def test_a_device_that_evaluates_the_gate_itself_is_only_told_of_it() -> None:
+    diary, gates = Diary(), []
+    good = launcher()
+
+    def launch(job: Job) -> Iterator[Event]:
+        gates.append(job.gate)
+        yield from good(job)
+
+    gated = replace(plan(1), gate=Gate(max_other_cpu_cores=0.25))
+    run(diary, launch, gated)
+    assert gates == [gated.gate] * 2
+    assert diary.accepted["7f3a/1"][0] is EventType.HELLO

@@ -51,7 +51,7 @@ def test_what_goes_in_comes_out(store: Store, db: str, add_launch: Add) -> None:
 
 def test_taking_events_again_or_out_of_order_changes_nothing(store: Store, db: str) -> None:
     events = make_events()
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     assert store.accept("run1/1", [events[0], events[2]]) == 0
     assert store.accept("run1/1", events[::-1]) == len(events) - 1
     before = {table: rows(db, table) for table in ("event", "sample", "launch_stat", "reported_value")}
@@ -62,7 +62,7 @@ def test_taking_events_again_or_out_of_order_changes_nothing(store: Store, db: s
 
 def test_the_same_place_with_other_content_is_noted_and_not_stored(store: Store, db: str) -> None:
     events = make_events()
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     store.accept("run1/1", events)
     forged = replace(events[2], data={**events[2].data, "trace": to_wire(make_trace(gap_ns=1))})
     assert store.accept("run1/1", [forged]) == len(events) - 1
@@ -73,7 +73,7 @@ def test_the_same_place_with_other_content_is_noted_and_not_stored(store: Store,
 
 def test_a_late_event_is_taken_and_the_figures_are_made_anew(store: Store, db: str) -> None:
     *early, last = make_events(make_trace(), make_trace(), make_trace(gap_ns=100_000_000))
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     late = early.pop(4)
     store.accept("run1/1", [*early, last])
     with Reader.open(db) as reader:
@@ -84,7 +84,7 @@ def test_a_late_event_is_taken_and_the_figures_are_made_anew(store: Store, db: s
 
 
 def test_a_sample_is_there_before_its_launch_has_ended(store: Store, db: str) -> None:
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     store.accept("run1/1", make_events()[:4])
     with Reader.open(db) as reader:
         assert len(list(reader.samples(["run1"]))) == 2
@@ -181,7 +181,7 @@ def test_notes_and_removal(store: Store, db: str, add_launch: Add) -> None:
 
 
 def test_unusable_events_are_refused_whole(store: Store, db: str) -> None:
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     bad = Event(boot="b", seq=1, t_ns=0, type=EventType.ITERATION, data={"index": 0, "is_warmup": False, "trace": {}})
     with pytest.raises(WireError, match=r"iteration\.trace"):
         store.accept("run1/1", [make_events()[0], bad])
@@ -203,7 +203,7 @@ def test_unusable_events_are_refused_whole(store: Store, db: str) -> None:
 def test_what_could_break_a_launch_later_is_refused_at_the_door(
     store: Store, db: str, position: int, data: dict[str, object], message: str
 ) -> None:
-    store.begin_launch(make_job(), run_id="run1", block=0, position=0)
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     bad = replace(make_events()[position], data=data)
     with pytest.raises(WireError, match=message):
         store.accept("run1/1", [bad])
@@ -223,7 +223,7 @@ def test_unknown_runs_and_launches_are_said_so(store: Store, action: str) -> Non
     actions: dict[str, Callable[[], object]] = {
         "accept": lambda: store.accept("run1/77", make_events()),
         "note": lambda: store.note("nope", "x"),
-        "begin": lambda: store.begin_launch(make_job("nope/1"), run_id="nope", block=0, position=0),
+        "begin": lambda: store.begin_launch(make_job("nope/1"), run_id="nope", block=0, position=0, arm_index=0),
     }
     with pytest.raises(StoreError, match="there is no"):
         actions[action]()
@@ -277,7 +277,7 @@ def test_a_folder_and_a_locked_database(tmp_path: Path, db: str, store: Store) -
 
 def fill(store: Store) -> None:
     for number in range(50, 80):
-        store.begin_launch(make_job(f"run1/{number}"), run_id="run1", block=0, position=0)
+        store.begin_launch(make_job(f"run1/{number}"), run_id="run1", block=0, position=0, arm_index=0)
         store.accept(f"run1/{number}", make_events())
 
 
@@ -329,7 +329,7 @@ WRITER = textwrap.dedent("""
     store.begin_run(run_record(sys.argv[3]))
     for number in range(1, 10_000):
         launch = f"{sys.argv[3]}/{number}"
-        store.begin_launch(make_job(launch), run_id=sys.argv[3], block=0, position=0)
+        store.begin_launch(make_job(launch), run_id=sys.argv[3], block=0, position=0, arm_index=0)
         for event in make_events():
             print(launch, store.accept(launch, [event]), flush=True)
 """)

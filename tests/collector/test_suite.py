@@ -6,7 +6,8 @@ import pytest
 
 from collector import suite
 from collector.errors import SuiteError
-from runners.contract import WorkloadKind
+from collector.suite import parse
+from runners.contract import Gate, WorkloadKind
 
 GOOD = """
 description = "mine"
@@ -79,3 +80,35 @@ def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
     with pytest.raises(SuiteError) as caught:
         suite.load("qiuck")
     assert caught.value.remedy == "Did you mean 'quick'?"
+
+
+def test_a_suite_without_a_number_of_blocks_runs_until_it_is_precise() -> None:
+    adaptive = parse(GOOD.replace("n_blocks = 2", "precision_frac = 0.01\nmax_blocks = 12\nbudget_s = 600"), "x.toml")
+    assert (adaptive.n_blocks, adaptive.precision_frac, adaptive.max_blocks) == (None, 0.01, 12)
+    assert adaptive.budget_s == 600
+
+
+def test_a_suite_may_have_a_gate_of_its_own() -> None:
+    suite = parse(f"{GOOD}\n[gate]\nmax_other_cpu_cores = 0.5\nis_mains_power = true\nlongest_wait_s = 120\n", "x.toml")
+    assert suite.gate == Gate(max_other_cpu_cores=0.5, is_mains_power=True, longest_wait_s=120)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("\n[gate]\nmax_cores = 0.5\n", 'unknown field "max_cores" in the gate'),
+        ("\n[gate]\nis_mains_power = 1\n", "is_mains_power cannot be 1"),
+        ("\n[[gate]]\nlongest_wait_s = 1\n", "gate must be written as [gate]"),
+    ],
+)
+def test_a_mistake_in_a_gate_is_named_with_its_line(more: str, message: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        parse(GOOD + more, "x.toml")
+    line = len(GOOD.splitlines()) + 2
+    assert message in caught.value.message.replace("'", '"')
+    assert f"x.toml:{line}" in caught.value.message or f"x.toml:{line + 1}" in caught.value.message
+
+
+def test_a_precision_is_a_share() -> None:
+    with pytest.raises(SuiteError, match="precision_frac is a share"):
+        parse(GOOD.replace("n_blocks = 2", "precision_frac = 2.0"), "x.toml")
