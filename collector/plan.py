@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector import catalog, models, physics
+from collector import catalog, models, paths, physics
 from collector.errors import ModelNotFound, UsageError
 from collector.suite import Arm, ArmSpec, Plan, Suite
-from runners import device, handover, registry
+from runners import device, handover, interpreter, registry
 from runners.contract import Engine, ModelRef, Option, Scalar, Workload
 from runners.errors import FailureKind, ModelError, RunnerError, RunnerUnavailable
 
@@ -111,7 +111,13 @@ def _told_apart(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     """Arms with one label and different files are named after their folders too; the same arm twice is refused."""
     labels = [arm.label for arm in arms]
     named = tuple(arm if labels.count(arm.label) == 1 else _with_folder(arm) for arm in arms)
-    if len({arm.label for arm in named}) < len(named):
+    labels = [arm.label for arm in named]
+    alike = [arm for arm in named if labels.count(arm.label) > 1]
+    pythons = list(dict.fromkeys(arm.python for arm in alike if arm.python is not None))
+    if len(pythons) > 1:
+        message = f"two environments have one short name, {interpreter.label(pythons[0])}: {', '.join(pythons)}"
+        raise UsageError(message, "name one of them by a link: ln -s ENVIRONMENT other-name")
+    if alike:
         raise UsageError("two of the arms are the same", "give them different models, quants, engines or options")
     return named
 
@@ -127,11 +133,10 @@ def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
     engine = _engine(spec.engine)
     if not spec.model:
         raise UsageError("a model needs a name", "phibench models list")
-    if spec.python:
-        handover.interpreter(spec.python)
-    reason = None if spec.python else engine.unavailable_because()
-    if reason is not None:
-        raise RunnerUnavailable(FailureKind.UNAVAILABLE, f"{spec.engine} cannot be used here", reason)
+    if spec.python is None:
+        registry.check_available(engine)
+    else:
+        handover.check_engine(spec.python, spec.engine, paths.cache_folder())
     _check_options(engine, spec.options)
     if engine.is_simulated or models.is_path(spec.model):
         return
@@ -191,7 +196,7 @@ def unwritten(spec: ArmSpec) -> Arm:
         model = models.from_path(spec.model)
     else:
         model = _from_catalogue(spec)
-    return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=spec.python)
+    return _arm(spec, model)
 
 
 def _resolve(spec: ArmSpec, on_progress: OnProgress) -> Arm:
@@ -199,7 +204,13 @@ def _resolve(spec: ArmSpec, on_progress: OnProgress) -> Arm:
         return unwritten(spec)
     label = f"{spec.model} {spec.quant or ''}".strip()
     model = models.resolve(spec.model, spec.quant, spec.engine, lambda done, total: on_progress(label, done, total))
-    return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=spec.python)
+    return _arm(spec, model)
+
+
+def _arm(spec: ArmSpec, model: ModelRef) -> Arm:
+    """A plan may be resumed or repeated from another folder, so an interpreter is kept by its whole path."""
+    python = None if spec.python is None else interpreter.stored(spec.python)
+    return Arm(model=model, engine=spec.engine, options=dict(spec.options), python=python)
 
 
 def _from_catalogue(spec: ArmSpec) -> ModelRef:

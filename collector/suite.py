@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.errors import SuiteError
+from runners import interpreter
 from runners.contract import Gate, ModelRef, Scalar, Workload, WorkloadKind
 
 _TABLES = ("workload", "arm", "gate")
@@ -123,7 +124,7 @@ def arm_label(model: str, quant: str, engine: str, options: Mapping[str, Scalar]
     if engine != "llama_cpp":
         words.append(engine)
     words += [f"{name}={value}" for name, value in sorted(options.items())]
-    return " ".join([*words, *([f"python={python}"] if python else [])])
+    return " ".join([*words, *([f"python={interpreter.label(python)}"] if python else [])])
 
 
 def shipped() -> tuple[str, ...]:

@@ -473,16 +473,18 @@ class Engine(Protocol):
     A local engine: one class and one line in ``registry.py``.
 
     The framework is imported inside methods, never at module level. ``is_simulated`` engines touch no model and need
-    neither the machine's lock nor a model file.
+    neither the machine's lock nor a model file. ``distribution`` is what pip installs to make it usable, None when it
+    needs nothing.
     """
 
     name: ClassVar[str]
+    distribution: ClassVar[str | None]
     formats: ClassVar[tuple[str, ...]]
     options: ClassVar[Mapping[str, Option]]
     is_simulated: ClassVar[bool]
 
     def unavailable_because(self) -> str | None:
-        """Why it cannot be used here, with the remedy; None when it can. Quick, never raises."""
+        """Why it cannot be used in this environment; None when it can. Quick, never raises."""
         ...
 
     def facts(self) -> EngineFacts:

@@ -60,7 +60,7 @@ def before_start(exc: OSError | RunnerError) -> Ending:
     """No worker could be started."""
     if isinstance(exc, RunnerError):
         return Ending(kind=exc.kind, message=exc.message, remedy=exc.remedy)
-    return Ending(kind=FailureKind.UNAVAILABLE, message=f"the worker cannot be started: {exc}")
+    return Ending(kind=FailureKind.UNAVAILABLE, message=f"the worker cannot be started: {exc.strerror or exc}")
 
 
 def silent(timeout_s: float, phase: Phase | None) -> Ending:

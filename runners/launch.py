@@ -77,19 +77,15 @@ def launch(
 
 def _command(job: Job, cache: Path | None) -> tuple[list[str], dict[str, str]]:
     """The interpreter's command line and environment; waiting policies that slow OpenMP five times are taken out."""
-    environment = {k: v for k, v in os.environ.items() if k not in device.OPENMP_VARIABLES}
-    environment["PHIBENCH_LAUNCH"] = job.launch_id
-    here = str(Path(__file__).resolve().parent.parent)
+    ours = {k: v for k, v in os.environ.items() if k not in device.OPENMP_VARIABLES}
+    ours["PHIBENCH_LAUNCH"] = job.launch_id
     if job.python is None:
-        python, path = sys.executable, [here, *filter(None, [environment.get("PYTHONPATH")])]
+        here = str(Path(__file__).resolve().parent.parent)
+        python, path = sys.executable, [here, *filter(None, [ours.get("PYTHONPATH")])]
+        environment = {**ours, "PYTHONPATH": os.pathsep.join(path)}
     else:
-        python, path = (
-            handover.interpreter(job.python),
-            [str(handover.runners_archive(cache or Path(tempfile.gettempdir())))],
-        )
-        environment.pop("PYTHONHOME", None)
-        environment.pop("VIRTUAL_ENV", None)
-    environment["PYTHONPATH"] = os.pathsep.join(path)
+        python = handover.path_of(job.python)
+        environment = handover.environment(ours, cache or Path(tempfile.gettempdir()))
     return [python, "-P", "-m", "runners.worker"], environment
 
 

@@ -4,6 +4,7 @@ import difflib
 import importlib
 from collections.abc import Mapping
 
+from runners import interpreter
 from runners.contract import Engine, Option, Scalar
 from runners.errors import FailureKind, RunnerUnavailable
 
@@ -26,6 +27,20 @@ def load(name: str) -> Engine:
     module, _, cls = ENGINES[name].partition(":")
     engine: Engine = getattr(importlib.import_module(module), cls)()
     return engine
+
+
+def check_available(engine: Engine) -> None:
+    """
+    Refuse an engine that cannot be used in the environment of this process.
+
+    Raises:
+        RunnerUnavailable: the reason, and the command that installs what is missing there.
+    """
+    reason = engine.unavailable_because()
+    if reason is not None:
+        remedy = interpreter.install(engine.distribution) if engine.distribution else ""
+        message = f"{engine.name} cannot be used {interpreter.place()}: {reason}"
+        raise RunnerUnavailable(FailureKind.UNAVAILABLE, message, remedy)
 
 
 def check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:

@@ -52,9 +52,7 @@ def main() -> None:
 def run(job: Job, send: Send, wait_for_parent: Callable[[], None]) -> None:
     """Load, warm up, measure; each risky step is announced before it begins. Does not return once it is done."""
     engine = registry.load(job.engine)
-    reason = engine.unavailable_because()
-    if reason is not None:
-        raise RunnerError(FailureKind.UNAVAILABLE, f"{job.engine} cannot be used here", reason)
+    registry.check_available(engine)
     registry.check_options(engine, job.options)
     send(EventType.HELLO, {"engine": to_wire(engine.facts()), "python_version": platform.python_version()})
     send(EventType.STARTING, {"phase": Phase.LOAD, "index": 0})

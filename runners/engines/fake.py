@@ -43,6 +43,7 @@ class FakeEngine:
     """See the module; the options are the truth."""
 
     name: ClassVar[str] = "fake"
+    distribution: ClassVar[str | None] = None
     formats: ClassVar[tuple[str, ...]] = ("none",)
     is_simulated: ClassVar[bool] = True
     options: ClassVar[Mapping[str, Option]] = {

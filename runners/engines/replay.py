@@ -35,6 +35,7 @@ class ReplayEngine:
     """See the module."""
 
     name: ClassVar[str] = "replay"
+    distribution: ClassVar[str | None] = None
     formats: ClassVar[tuple[str, ...]] = ("none",)
     is_simulated: ClassVar[bool] = True
     options: ClassVar[Mapping[str, Option]] = {

@@ -146,7 +146,7 @@ class Session:
         return Trace(t0_ns=t0, dt_ns=(100_000_000,), token_hash="ab")
 
 class HoldingEngine:
-    name, formats, is_simulated = "holding", ("none",), True
+    name, distribution, formats, is_simulated = "holding", None, ("none",), True
     options = {"n_ctx": Option(type=int, default=1, help="x")}
     def unavailable_because(self): return None
     def facts(self): return EngineFacts(engine="holding")

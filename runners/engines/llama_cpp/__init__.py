@@ -19,29 +19,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runners import device
+from runners import device, interpreter
 from runners.contract import EngineFacts, ModelRef, Option, Scalar
 from runners.engines.llama_cpp import binding, loading, settings
 from runners.engines.llama_cpp.session import Handles, LlamaCppSession
 from runners.errors import FailureKind, RunnerUnavailable
 
 DISTRIBUTION = "llama-cpp-python"
-_REBUILD = f"uv sync --reinstall-package {DISTRIBUTION}"
 
 
 class LlamaCppEngine:
     """See the module."""
 
     name: ClassVar[str] = "llama_cpp"
+    distribution: ClassVar[str | None] = DISTRIBUTION
     formats: ClassVar[tuple[str, ...]] = ("gguf",)
     is_simulated: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Option]] = settings.OPTIONS
 
     def unavailable_because(self) -> str | None:
         """The package is missing; nothing of it is imported."""
-        if binding.is_installed():
-            return None
-        return f"the package {DISTRIBUTION} is missing; it comes with: uv sync (or pip install {DISTRIBUTION})"
+        return None if binding.is_installed() else f"the package {DISTRIBUTION} is missing"
 
     def facts(self) -> EngineFacts:
         """Versions, how the library was compiled, and the hashes of the libraries that compute."""
@@ -71,7 +69,8 @@ def _api() -> Any:
         return binding.api()
     except (ImportError, OSError, RuntimeError, AttributeError) as exc:
         message = f"the library of {DISTRIBUTION} cannot be loaded: {exc}"
-        raise RunnerUnavailable(FailureKind.UNAVAILABLE, message, f"build it again: {_REBUILD}") from exc
+        remedy = f"build it again: {interpreter.install(DISTRIBUTION, is_again=True)}"
+        raise RunnerUnavailable(FailureKind.UNAVAILABLE, message, remedy) from exc
 
 
 @cache
