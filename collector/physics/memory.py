@@ -1,4 +1,4 @@
-"""What a shape and a format cost by arithmetic. Pure."""
+"""Memory that a model takes: weights, keys and values, compute buffer. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +27,11 @@ class MemoryNeed:
     kv_bytes: int
     compute_bytes: int
     total_bytes: int
+
+
+def kv_bytes_per_element(options: Mapping[str, Scalar]) -> float:
+    """Bytes of one number of the cache under an arm's options; F16 where they say nothing."""
+    return _KV_BYTES.get(str(options.get("kv_type", "f16")), 2.0)
 
 
 def kv_bytes_per_token(shape: ModelShape, bytes_per_element: float = 2.0) -> float:
@@ -87,7 +92,7 @@ def memory_of_arm(
         tensor_bytes,
         n_ctx=int(options.get("n_ctx", n_context_tokens)),
         n_ubatch=int(options.get("n_ubatch", 512)),
-        kv_bytes_per_element=_KV_BYTES.get(str(options.get("kv_type", "f16")), 2.0),
+        kv_bytes_per_element=kv_bytes_per_element(options),
         is_flash_attention=options.get("flash_attn") != "off",
     )
 
