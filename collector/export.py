@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,7 @@ from typing import IO, Any
 from collector import queries, stats
 from collector.errors import PhibenchError
 from collector.metrics import BY_NAME, METRICS, definition_in_effect
-from collector.queries import CellResult, Sample
+from collector.queries import Ceiling, CellResult, Sample, ceiling
 from runners.contract import Flag
 
 Row = Mapping[str, Any]
@@ -29,11 +30,12 @@ _ARM = ("model", "quant", "format", "engine", "n_bytes", "digest", "is_synthetic
 _WORKLOAD = ("kind", "n_prompt_tokens", "n_generated_tokens", "n_depth_tokens")
 _MACHINE = ("device", "fingerprint", "cpu_model", "n_physical_cores", "memory_bytes", "os_name", "os_version",
             "engine_version", "python_version", "phibench_version")  # fmt: skip
+_CEILING = tuple(field.name for field in fields(Ceiling))
 _CELL_COLUMNS = (
     "run_id", "suite", "workload", *_WORKLOAD, *_ARM, "options", "device", "device_fingerprint", "cpu_model",
     "n_physical_cores", "device_memory_bytes", "os_name", "os_version", "engine_version", "python_version",
     "phibench_version", "git_commit", "backend", "n_threads", "n_launches", "n_failed", "flags", "failure_kind",
-    "failure_message", "failure_remedy", "started_at_utc", "seed", "predicted_bytes",
+    "failure_message", "failure_remedy", "started_at_utc", "seed", "predicted_bytes", *_CEILING,
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     *_CELL_COLUMNS,
@@ -255,6 +257,7 @@ def _cell_columns(cell: CellResult) -> dict[str, Any]:
         "started_at_utc": cell.started_at_utc,
         "seed": cell.seed,
         "predicted_bytes": cell.predicted_bytes,
+        **_picked(ceiling(cell), _CEILING),
     }
 
 

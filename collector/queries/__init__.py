@@ -1,5 +1,6 @@
 """The reader: SQL for everything that is shown; results are frozen records, never rows or frames."""
 
+from collector.queries.ceilings import Ceiling, ceiling
 from collector.queries.reader import Reader, exists
 from collector.queries.records import (
     ArmRow,
@@ -18,8 +19,9 @@ from collector.queries.records import (
 from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE_COLUMNS, Sample
 
 __all__ = [
-    "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow", "CellResult",
+    "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow", "Ceiling",
+    "CellResult",
     "CutRun", "FailureRow",
     "LastRates", "LaunchDetail", "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "WorkloadRow",
-    "exists",
+    "ceiling", "exists",
 ]  # fmt: skip

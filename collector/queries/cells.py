@@ -3,16 +3,17 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from collector import schema
+from collector.queries.ceilings import is_implausible
 from collector.queries.records import ArmRow, BandwidthRow, CellResult, FailureRow, MachineRow, WorkloadRow
 from collector.schedule import HEADLINE_METRICS, Measured
 from collector.suite import arm_label
-from runners.contract import ModelShape
+from runners.contract import Flag, ModelShape
 from runners.errors import FailureKind
 from runners.wire import from_wire
 
@@ -29,7 +30,7 @@ def cells(connection: Connection, run_ids: Sequence[str] | None) -> list[CellRes
         groups[row.run_key, row.arm_key, row.arm_index, row.workload_key].append(row)
     values = launch_values(connection, run_ids)
     bandwidths = newest_bandwidths(connection)
-    found = [_cell(rows, values, bandwidths) for rows in groups.values()]
+    found = [_judged(_cell(rows, values, bandwidths)) for rows in groups.values()]
     plans = {row.id: _plan_order(row.plan_json) for row in connection.execute(_plans(run_ids))}
     runs = {run_id: index for index, run_id in enumerate(dict.fromkeys(cell.run_id for cell in found))}
     return sorted(found, key=lambda cell: (runs[cell.run_id], *_place(cell, plans[cell.run_id])))
@@ -163,6 +164,13 @@ def _cell(
         flags=tuple(sorted({flag for row in good or failed for flag in row.flags.split(",") if flag})),
         bandwidth=bandwidths.get(last.fingerprint) if last.fingerprint else None,
     )
+
+
+def _judged(cell: CellResult) -> CellResult:
+    """With the flag of what is faster than physics allows; it depends on a bandwidth that may be measured later."""
+    if not is_implausible(cell):
+        return cell
+    return replace(cell, flags=tuple(sorted({*cell.flags, str(Flag.IMPLAUSIBLE)})))
 
 
 def _options_in_effect(row: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from collector import physics
 from collector.suite import arm_label
-from runners.contract import ModelShape, Scalar
+from runners.contract import ModelShape, Scalar, Workload, WorkloadKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,19 @@ class WorkloadRow:
     n_depth_tokens: int
     prompt_seed: int
     prompt_path: str | None
+
+    @property
+    def asked(self) -> Workload:
+        """The same as the contract has it."""
+        return Workload(
+            name=self.name,
+            kind=WorkloadKind(self.kind),
+            n_prompt_tokens=self.n_prompt_tokens,
+            n_generated_tokens=self.n_generated_tokens,
+            n_depth_tokens=self.n_depth_tokens,
+            prompt_seed=self.prompt_seed,
+            prompt_path=self.prompt_path,
+        )
 
     @property
     def shape_label(self) -> str:
