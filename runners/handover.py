@@ -43,9 +43,7 @@ def path_of(python: str) -> str:
     """
     found = interpreter.found(python)
     if found is None:
-        what = "is a folder" if Path(python).expanduser().is_dir() else "is not there, or may not be run"
-        remedy = "give the path of an environment's interpreter, such as ../other/.venv/bin/python"
-        raise RunnerUnavailable(FailureKind.UNAVAILABLE, f"the Python {python!r} {what}", remedy)
+        raise _missing(python)
     version = _version(found, python)
     if version < _OLDEST:
         message = f"{python} is Python {version[0]}.{version[1]}; a worker needs 3.11 or later"
@@ -70,11 +68,8 @@ def check_engine(python: str, engine: str, folder: Path) -> None:
             command, env=found, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LONGEST_S, check=True
         )
         refusal = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.CalledProcessError as exc:
-        last_words = (exc.stderr.strip().splitlines() or [f"exit code {exc.returncode}"])[-1]
-        raise _useless(python, f"cannot load the package runners: {last_words}") from exc
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as exc:
-        raise _useless(python, f"gives no answer about {engine}: {type(exc).__name__}") from exc
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as exc:
+        raise _useless(python, f"does not say whether it has {engine}: {_in_words(exc)}") from exc
     if refusal is not None:
         raise RunnerUnavailable(FailureKind(refusal["kind"]), refusal["message"], refusal["remedy"])
 
@@ -129,19 +124,39 @@ def _write(archive: Path, package: Path, sources: list[Path]) -> None:
 
 
 def _version(found: str, python: str) -> tuple[int, int]:
+    command = [found, "-I", "-c", _ASK_VERSION]
     try:
         said = subprocess.run(  # noqa: S603  # the person named this program
-            [found, "-I", "-c", _ASK_VERSION],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LONGEST_S, check=True,
-        ).stdout  # fmt: skip
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LONGEST_S, check=True
+        ).stdout
         major, minor = map(int, said.split())
-    except subprocess.CalledProcessError as exc:
-        raise _useless(python, f"does not answer as a Python 3: exit code {exc.returncode}") from exc
-    except (OSError, subprocess.TimeoutExpired, ValueError) as exc:
-        raise _useless(python, f"does not answer as a Python 3: {type(exc).__name__}") from exc
+    except (OSError, subprocess.SubprocessError, ValueError) as exc:
+        raise _useless(python, f"does not answer as a Python 3 does: {_in_words(exc)}") from exc
     return major, minor
 
 
+def _missing(python: str) -> RunnerUnavailable:
+    folder = Path(python).expanduser()
+    inside = [path for path in ("bin/python", ".venv/bin/python") if python and (folder / path).exists()]
+    if inside:
+        message, remedy = f"{python} is an environment's folder, not its interpreter", f"python={folder / inside[0]}"
+    else:
+        message = f"there is no Python at {python!r}"
+        remedy = "give the path of an environment's interpreter, such as ../other/.venv/bin/python"
+    return RunnerUnavailable(FailureKind.UNAVAILABLE, message, remedy)
+
+
 def _useless(python: str, why: str) -> RunnerUnavailable:
-    remedy = f"try it alone: {interpreter.pasteable(python)} --version; if it is damaged, make its environment again"
+    remedy = f"{interpreter.pasteable(python)} --version   (it has to be an interpreter of Python 3.11 or later)"
     return RunnerUnavailable(FailureKind.UNAVAILABLE, f"{python} {why}", remedy)
+
+
+def _in_words(exc: Exception) -> str:
+    if isinstance(exc, subprocess.CalledProcessError):
+        last_line = (exc.stderr.strip().splitlines() or [""])[-1]
+        return f"exit code {exc.returncode}{f' ({last_line})' if last_line else ''}"
+    if isinstance(exc, subprocess.TimeoutExpired):
+        return f"silent for {exc.timeout:g} s"
+    if isinstance(exc, OSError):
+        return str(exc.strerror or exc)
+    return "what it printed is no answer"

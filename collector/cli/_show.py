@@ -9,7 +9,7 @@ from rich.text import Text
 
 from collector.cli import _numbers as numbers
 from collector.cli._report import finding
-from collector.cli._tables import plain_table, print_cells
+from collector.cli._tables import fitted, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
 from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
@@ -106,7 +106,7 @@ def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
         row = [numbers.gib(value, 2) for value in (*peaks, cell.predicted_bytes)]
         table.add_row(f"{cell.workload.name}: {cell.arm.label}", *row)
     screen.print()
-    screen.print(table)
+    screen.print(fitted(screen, table))
 
 
 def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow]) -> None:
@@ -126,7 +126,7 @@ def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow])
             ", ".join(words),
         )
     screen.print()
-    screen.print(table)
+    screen.print(fitted(screen, table))
 
 
 def _print_in_effect(screen: Console, detail: LaunchDetail) -> None:

@@ -10,6 +10,9 @@ from rich.text import Text
 from collector import stats
 from collector.cli import _numbers as numbers
 from collector.queries import CellResult
+from runners import interpreter
+
+_ENDLESS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,34 @@ KERNEL_COLUMNS = (
 )
 
 
-def print_cells(console: Console, cells: Iterable[CellResult]) -> None:
+def print_cells(console: Console, cells: Sequence[CellResult]) -> None:
     """One table a workload; failed cells say why below it."""
     by_workload: dict[str, list[CellResult]] = {}
     for cell in cells:
         by_workload.setdefault(cell.workload.name, []).append(cell)
     for name, group in by_workload.items():
         console.print()
-        console.print(_table(name, group))
+        console.print(fitted(console, _table(name, group)))
         for cell in group:
             for failure in cell.failures:
                 console.print(Text(f"{cell.arm.label}: {failure.kind}: {failure.message}"), soft_wrap=True)
                 if failure.remedy:
                     console.print(Text(f"  Try: {failure.remedy}"), soft_wrap=True)
+    sentence = versions(cells)
+    if sentence:
+        console.print()
+        console.print(Text(sentence), soft_wrap=True)
+
+
+def versions(cells: Iterable[CellResult]) -> str | None:
+    """Which version of its engine each interpreter has; None unless an arm names an interpreter of its own."""
+    found = {}
+    for cell in cells:
+        name = f"python={interpreter.label(cell.arm.python)}" if cell.arm.python else "here"
+        found[cell.arm.engine, name] = (cell.machine and cell.machine.engine_version) or "unknown"
+    if all(name == "here" for _, name in found):
+        return None
+    return "versions: " + "; ".join(f"{engine} {version} {name}" for (engine, name), version in found.items())
 
 
 def value(cell: CellResult, column: Column) -> str:
@@ -63,6 +81,24 @@ def plain_table(*headers: str, right: Sequence[str] = ()) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
         table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    return table
+
+
+def fitted(console: Console, table: Table) -> Table:
+    """
+    The table for a console that may be too narrow: columns of text give way first, between words and never inside one.
+
+    Without it ``python=work/new`` and the names of flags would be broken, or cut at the edge.
+    """
+    excess = console.measure(table, options=console.options.update(max_width=_ENDLESS)).maximum - console.width
+    texts = [(column, [column.header, *column.cells]) for column in table.columns if column.justify == "left"]
+    for column, cells in sorted(texts, key=lambda pair: -max(len(str(cell)) for cell in pair[1])):
+        if excess <= 0:
+            break
+        natural = max(len(str(cell)) for cell in cells)
+        longest_word = max(len(word) for cell in cells for word in str(cell).split() or [""])
+        column.width = max(longest_word, natural - excess)
+        excess -= natural - column.width
     return table
 
 
