@@ -22,10 +22,9 @@ from typing import Any, ClassVar
 from runners import device, interpreter
 from runners.contract import EngineFacts, ModelRef, Option, Scalar
 from runners.engines.llama_cpp import binding, loading, settings
+from runners.engines.llama_cpp.binding import DISTRIBUTION
 from runners.engines.llama_cpp.session import Handles, LlamaCppSession
 from runners.errors import FailureKind, RunnerUnavailable
-
-DISTRIBUTION = "llama-cpp-python"
 
 
 class LlamaCppEngine:
@@ -83,7 +82,7 @@ def _build(api: Any) -> dict[str, Scalar | None]:
         "features": " ".join(sorted(name for name, value in features.items() if value != "0")),
         "is_openmp": features.get("OPENMP") == "1",
         "has_amx": features.get("AMX_INT8") == "1",
-        "llama_version": api.llama_version().decode(errors="replace"),
+        "llama_version": binding.text_of(api, "llama_version"),
         "ggml_version": binding.text_of(api, "ggml_version"),
         "build_commit": binding.text_of(api, "ggml_commit"),
         "devices": ",".join(binding.device_names(api)),

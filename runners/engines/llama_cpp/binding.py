@@ -16,7 +16,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from runners import interpreter
+from runners.errors import FailureKind, RunnerUnavailable
+
 PACKAGE: Final = "llama_cpp"
+DISTRIBUTION: Final = "llama-cpp-python"
+OLDEST: Final = "0.3.20"
+
+CALLED: Final = (
+    "llama_backend_init", "llama_batch_get_one", "llama_context_default_params", "llama_decode", "llama_free",
+    "llama_get_logits_ith", "llama_get_memory", "llama_init_from_model", "llama_log_callback", "llama_log_set",
+    "llama_memory_clear", "llama_memory_seq_rm", "llama_model_default_params", "llama_model_desc", "llama_model_free",
+    "llama_model_get_vocab", "llama_model_load_from_file", "llama_model_meta_val_str", "llama_model_n_ctx_train",
+    "llama_model_n_embd", "llama_model_n_head_kv", "llama_model_n_layer", "llama_model_n_params", "llama_model_n_swa",
+    "llama_model_size", "llama_n_batch", "llama_n_ctx", "llama_n_ctx_seq", "llama_n_threads", "llama_n_threads_batch",
+    "llama_n_ubatch", "llama_perf_context", "llama_perf_context_reset", "llama_perf_sampler",
+    "llama_perf_sampler_reset", "llama_print_system_info", "llama_sampler_chain_add",
+    "llama_sampler_chain_default_params", "llama_sampler_chain_init", "llama_sampler_free",
+    "llama_sampler_init_greedy", "llama_sampler_sample", "llama_supports_gpu_offload", "llama_synchronize",
+    "llama_token", "llama_tokenize", "llama_vocab_bos", "llama_vocab_get_add_bos", "llama_vocab_get_attr",
+    "llama_vocab_is_eog", "llama_vocab_n_tokens", "llama_vocab_type",
+)  # fmt: skip
+"""Every name that we take from the binding; another version of it may lack some, which is found out at once."""
 
 LOG: list[tuple[int, str]] = []
 """Every message of the library since the last :func:`start_log`: (level, text); level 4 is an error."""
@@ -27,10 +48,18 @@ _KEPT_FOR_EVER: list[object] = []
 
 @cache
 def api() -> Any:
-    """The module ``llama_cpp.llama_cpp`` with our log callback installed; the library is loaded by the first call."""
+    """
+    The module ``llama_cpp.llama_cpp`` with our log callback installed; the library is loaded by the first call.
+
+    Raises:
+        RunnerUnavailable: this version lacks what we call. ImportError, OSError, RuntimeError: it cannot be loaded.
+    """
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # an assertion would otherwise start a debugger first
     _put_stub_in_place()
     module = importlib.import_module(f"{PACKAGE}.llama_cpp")
+    missing = [name for name in CALLED if not hasattr(module, name)]
+    if missing:
+        raise strange(missing[0])
     callback = module.llama_log_callback(_keep_message)
     _KEPT_FOR_EVER.append(callback)
     module.llama_log_set(callback, ctypes.c_void_p(0))
@@ -53,14 +82,24 @@ def set_fields(structure: ctypes.Structure, **values: object) -> None:
     Set fields of a parameter structure, strictly.
 
     Raises:
-        AttributeError: no such field; a ctypes structure itself takes any name in silence, and renamed parameters
+        RunnerUnavailable: no such field; a ctypes structure itself takes any name in silence, and renamed parameters
             (``use_mmap`` became ``load_mode``) would be ignored.
     """
-    known = {field[0] for field in structure._fields_}
     for name, value in values.items():
-        if name not in known:
-            raise AttributeError(f"{type(structure).__name__} has no field {name!r}")
+        if not has_field(structure, name):
+            raise strange(f"{type(structure).__name__}.{name}")
         setattr(structure, name, value)
+
+
+def has_field(structure: ctypes.Structure, name: str) -> bool:
+    """Whether this version's structure has a field."""
+    return any(field[0] == name for field in structure._fields_)
+
+
+def strange(what: str) -> RunnerUnavailable:
+    """This version of the binding has not what we call."""
+    message = f"this {DISTRIBUTION} has no {what}: phibench drives 0.3.20 and later, as far as they are known to it"
+    return RunnerUnavailable(FailureKind.UNAVAILABLE, message, interpreter.install(f"'{DISTRIBUTION}>={OLDEST}'"))
 
 
 def library_path(module: Any, name: str = "llama") -> Path | None:

@@ -62,7 +62,7 @@ def read(log: Iterable[tuple[int, str]]) -> Evidence:
     layers = _last(texts, r"offloaded (\d+)/\d+ layers to GPU")
     splits = _last(texts, r"graph: nodes = \d+, splits = (\d+)")
     return Evidence(
-        load_mode=_last(texts, r"\(load_mode = ([\w+]+)\)"),
+        load_mode=_last(texts, r"\(load_mode = ([\w+]+)\)") or _load_mode_of_switches(texts),
         is_flash_attn_on=_flash_attention(texts),
         kv_type_k=_last(texts, r"^llama_kv_cache: size = .*, K \((\w+)\)"),
         kv_type_v=_last(texts, r"^llama_kv_cache: size = .*, V \((\w+)\)"),
@@ -83,10 +83,19 @@ def first_error(log: Iterable[tuple[int, str]]) -> str | None:
 
 def _flash_attention(texts: Sequence[str]) -> bool | None:
     """In effect: what auto came to, else what was asked, since a forced value is never changed."""
-    resolved = _last(texts, r"^resolve_fused_ops: Flash Attention (enabled|not supported)")
+    resolved = _last(
+        texts, r"^\w+: Flash Attention (?:was auto, set to )?(enabled|disabled|not supported)"
+    )  # the middle words in versions up to 0.3.30 at least
     asked = _last(texts, r"^llama_context: flash_attn\s+= (\w+)")
     word = resolved or asked
     return {"enabled": True, "not supported": False, "disabled": False}.get(word) if word else None
+
+
+def _load_mode_of_switches(texts: Sequence[str]) -> str | None:
+    """As older versions say it; whether the memory is locked they do not tell."""
+    mapped = _last(texts, r"\(mmap = (true|false)")
+    direct = _last(texts, r"\(mmap = \w+, direct_io = (true|false)")
+    return {"true": "mmap", "false": "dio" if direct == "true" else "none"}.get(mapped) if mapped else None
 
 
 def _buffers(texts: Sequence[str]) -> Iterable[tuple[str, str, int]]:

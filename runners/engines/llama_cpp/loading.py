@@ -30,7 +30,7 @@ def loaded_model(api: Any, model: ModelRef, settings: Settings) -> Iterator[Any]
     params = api.llama_model_default_params()
     binding.set_fields(
         params,
-        load_mode=LOAD_MODES[settings.load_mode],
+        **load_fields(params, settings.load_mode),
         use_extra_bufts=settings.repack,
         n_gpu_layers=settings.n_gpu_layers,
         check_tensors=settings.check_tensors,
@@ -42,6 +42,18 @@ def loaded_model(api: Any, model: ModelRef, settings: Settings) -> Iterator[Any]
         yield handle
     finally:
         api.llama_model_free(handle)
+
+
+def load_fields(params: ctypes.Structure, load_mode: str) -> dict[str, int | bool]:
+    """
+    The fields that a load mode comes to.
+
+    Source:
+        llama.h of llama-cpp-python 0.3.20 to 0.3.36; the older ones, up to 0.3.30 at least, have three switches.
+    """
+    if binding.has_field(params, "load_mode"):
+        return {"load_mode": LOAD_MODES[load_mode]}
+    return {"use_mmap": "mmap" in load_mode, "use_mlock": "mlock" in load_mode, "use_direct_io": load_mode == "dio"}
 
 
 @contextmanager

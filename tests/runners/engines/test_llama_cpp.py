@@ -181,8 +181,9 @@ def test_only_the_low_level_module_is_imported() -> None:
 
 def test_a_parameter_that_the_library_no_longer_has_is_an_error() -> None:
     params = binding.api().llama_model_default_params()
-    with pytest.raises(AttributeError, match="use_mmap"):
+    with pytest.raises(RunnerError, match=r"llama_model_params\.use_mmap") as caught:
         binding.set_fields(params, use_mmap=False)
+    assert caught.value.kind is FailureKind.UNAVAILABLE
     binding.set_fields(params, load_mode=0)
     assert params.load_mode == 0
 

@@ -1,18 +1,20 @@
 """The parts of the llama.cpp engine that need no library: log, faults, prompt, loops, options."""
 
+import ctypes
 import gc
 import hashlib
+import re
 import struct
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from runners import device
 from runners.contract import ModelRef, Workload
-from runners.engines.llama_cpp import evidence, faults, loading, loop, prompt, session, settings
+from runners.engines.llama_cpp import binding, evidence, faults, loading, loop, prompt, session, settings
 from runners.errors import FailureKind, RunnerUnavailable
 
 MODEL = ModelRef(model="m", format="gguf", quant="q4_0", path="/nowhere/m.gguf")
@@ -48,6 +50,37 @@ def test_evidence_is_what_the_log_says() -> None:
     assert seen.warnings == ("a warning",)
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [("mmap = true, direct_io = false", "mmap"), ("mmap = false, direct_io = false", "none"),
+     ("mmap = false, direct_io = true", "dio"), ("mmap = true", "mmap")],
+)  # fmt: skip
+def test_the_load_mode_of_an_older_version_is_read_from_its_switches(said: str, mode: str) -> None:
+    seen = evidence.read([(2, f"load_tensors: loading model tensors, this can take a while... ({said})\n")])
+    assert seen.load_mode == mode
+
+
+class OfOlderVersion(ctypes.Structure):
+    _fields_: ClassVar = [(name, ctypes.c_bool) for name in ("use_mmap", "use_mlock", "use_direct_io")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "switched_on"),
+    [("none", set()), ("mmap", {"use_mmap"}), ("mlock", {"use_mlock"}), ("mmap+mlock", {"use_mmap", "use_mlock"}),
+     ("dio", {"use_direct_io"})],
+)  # fmt: skip
+def test_a_load_mode_is_three_switches_in_an_older_version(mode: str, switched_on: set[str]) -> None:
+    params = OfOlderVersion(use_mmap=True)
+    binding.set_fields(params, **loading.load_fields(params, mode))
+    assert {name for name, _ in params._fields_ if getattr(params, name)} == switched_on
+
+
+def test_every_call_is_in_the_list_that_is_checked_when_the_binding_is_loaded() -> None:
+    sources = Path(binding.__file__).parent.glob("*.py")
+    called = {name for path in sources for name in re.findall(r"(?:api|module)\.(llama_\w+)", path.read_text())}
+    assert called == set(binding.CALLED)
+
+
 def test_what_the_log_does_not_say_is_unknown() -> None:
     seen = evidence.read([])
     assert seen.n_bytes("model") is None
@@ -66,6 +99,13 @@ def test_what_the_log_does_not_say_is_unknown() -> None:
                 "resolve_fused_ops: Flash Attention not supported, set to disabled",
             ],
             False,
+        ),
+        (
+            [
+                "llama_context: flash_attn            = auto",
+                "llama_context: Flash Attention was auto, set to enabled",
+            ],
+            True,
         ),
     ],
 )
