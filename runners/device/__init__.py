@@ -10,12 +10,12 @@ Python has none. The machine's lock is ``runners.device.lock``.
 a core more than the quota is throttled in every period, but whoever wants to see that may.
 """
 
+import functools
 import os
 import sys
-from functools import cache
 
 from runners.contract import DeviceSnapshot, Reading
-from runners.device import linux, load, macos, platforms, process
+from runners.device import cache, cpu, linux, load, macos, platforms, process
 
 __all__ = [
     "OPENMP_VARIABLES",
@@ -23,6 +23,7 @@ __all__ = [
     "available_memory_bytes",
     "default_threads",
     "final_reading",
+    "last_level_cache_bytes",
     "machine_reading",
     "refuse_platform",
     "snapshot",
@@ -40,7 +41,7 @@ final_reading = process.final_reading
 refuse_platform = platforms.refuse_platform
 
 
-@cache
+@functools.cache
 def snapshot() -> DeviceSnapshot:
     """What this machine is; read once a process."""
     return macos.snapshot() if _IS_MAC else linux.snapshot()
@@ -82,3 +83,8 @@ def allowed_logical_cpus() -> int:
 def default_threads() -> int:
     """Physical cores within affinity and quota, performance cores only on hybrid chips; at least 1."""
     return macos.default_threads() if _IS_MAC else linux.default_threads()
+
+
+def last_level_cache_bytes() -> int | None:
+    """All last-level caches that this process' CPUs reach; None where the system does not say."""
+    return None if _IS_MAC else cache.last_level_bytes(cpu.affinity())
