@@ -122,3 +122,39 @@ def _transformed(values: Sequence[float]) -> tuple[list[float], bool]:
 
 def _walsh_averages(numbers: Sequence[float]) -> list[float]:
     return [(a + b) / 2 for i, a in enumerate(numbers) for b in numbers[i:]]
+
+
+def paired_ratio(baseline: Sequence[float], other: Sequence[float], level: float = 0.95) -> Estimate:
+    """
+    Ratio other / baseline of two arms that ran in the same blocks.
+
+    Args:
+        baseline, other: shape (n,), one value a block, in the same order.
+        level: probability that the interval must at least have.
+
+    Raises:
+        ValueError: lengths that differ, no values, or one that is not positive and finite.
+
+    Source:
+        Hodges and Lehmann 1963 on the log ratios of the blocks.
+    """
+    if not baseline or min(*baseline, *other) <= 0:
+        raise ValueError("ratios need positive values")
+    return interval([b / a for a, b in zip(baseline, other, strict=True)], level)
+
+
+def relative_half_width(estimate: Estimate) -> float | None:
+    """The larger distance from the value to a bound, as a share of the value; None without an interval."""
+    if estimate.low is None or estimate.high is None or estimate.value == 0:
+        return None
+    return max(estimate.high - estimate.value, estimate.value - estimate.low) / abs(estimate.value)
+
+
+def smallest_p(n_blocks: int, n_rows: int = 1) -> float:
+    """The smallest p that Holm leaves of a signed-rank test, when a family has so many rows."""
+    return min(1.0, n_rows * 2.0 ** (1 - n_blocks))
+
+
+def least_blocks(n_rows: int, alpha: float = 0.05) -> int:
+    """The fewest blocks with which a family of so many rows can show a difference."""
+    return next(n for n in range(1, 1000) if smallest_p(n, n_rows) <= alpha)
