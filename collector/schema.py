@@ -99,6 +99,7 @@ bandwidth = Table(
     Column("median_byte_per_s", Float(53), nullable=False),
     Column("n_threads", Integer, nullable=False),
     Column("buffer_bytes", BigInteger, nullable=False),
+    Column("n_reads", Integer, nullable=False),
     _text("method"),
     Index("ix_bandwidth_device", "device_key", "key"),
 )

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event as Cancel
 from types import FrameType
@@ -28,11 +28,15 @@ from collector.run import Outcome, Start, Surroundings, execute
 from collector.schedule import Measured
 from collector.store import RunRecord, Store
 from collector.suite import Plan
-from runners import device, registry
+from runners import device, probe, registry
 from runners.contract import Gate
 from runners.device import lock
+from runners.errors import RunnerError
 from runners.launch import launch
 from runners.wire import to_wire
+
+BANDWIDTH_AGE = timedelta(days=1)
+"""A bandwidth that was measured longer ago is measured again; the best one counts."""
 
 GATE_WATCH_S = 1.0
 """How long the gate watches what others use before it says so."""
@@ -69,6 +73,8 @@ def perform(
     with ExitStack() as stack:
         stack.enter_context(_owning(run_id))
         store = stack.enter_context(contextlib.closing(Store.open(db)))
+        if lock_fd is not None:
+            _know_bandwidth(store, db, console, lock_fd)
         _begin(store, plan, run_id, resumption, db)
         start = resumption.start if resumption else Start()
         cancel = stack.enter_context(_ctrl_c(console))
@@ -96,6 +102,22 @@ def _admit(gate: Gate, *, on_wait: Callable[[tuple[str, ...]], None], cancel: Ca
         on_wait=on_wait,
         is_cancelled=cancel.is_set,
     )
+
+
+def _know_bandwidth(store: Store, db: str, console: Console, lock_fd: int) -> None:
+    """Measure the memory's bandwidth when that was not done here today: every decode rate stands beside it."""
+    machine = device.snapshot()
+    with Reader.open(db) as reader:
+        last = reader.bandwidth_measured_at_utc(machine.fingerprint)
+    if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < BANDWIDTH_AGE:
+        return
+    try:
+        found = probe.measure(lock_fd=lock_fd)
+    except RunnerError as exc:
+        console.print(f"memory  bandwidth unknown: {exc.message}", soft_wrap=True)
+        return
+    store.record_bandwidth(machine, to_wire(found))
+    console.print(f"memory  {found.byte_per_s / 1e9:.1f} GB/s read by {found.n_threads} threads at best")
 
 
 def _measured(db: str, run_id: str) -> list[Measured]:

@@ -29,7 +29,7 @@ def cells(connection: Connection, run_ids: Sequence[str] | None) -> list[CellRes
     for row in connection.execute(_launches(run_ids)):
         groups[row.run_key, row.arm_key, row.arm_index, row.workload_key].append(row)
     values = launch_values(connection, run_ids)
-    bandwidths = newest_bandwidths(connection)
+    bandwidths = best_bandwidths(connection)
     found = [_judged(_cell(rows, values, bandwidths)) for rows in groups.values()]
     plans = {row.id: _plan_order(row.plan_json) for row in connection.execute(_plans(run_ids))}
     runs = {run_id: index for index, run_id in enumerate(dict.fromkeys(cell.run_id for cell in found))}
@@ -63,9 +63,9 @@ def measured(connection: Connection, run_id: str) -> list[Measured]:
     ]
 
 
-def newest_bandwidths(connection: Connection) -> dict[str, BandwidthRow]:
-    """By fingerprint of the device: what was measured last."""
-    query = select(_D.c.fingerprint, _B).join(_D, _B.c.device_key == _D.c.key).order_by(_B.c.key)
+def best_bandwidths(connection: Connection) -> dict[str, BandwidthRow]:
+    """By fingerprint of the device: the highest that was measured."""
+    query = select(_D.c.fingerprint, _B).join(_D, _B.c.device_key == _D.c.key).order_by(_B.c.byte_per_s)
     return {
         row.fingerprint: BandwidthRow(**{f.name: getattr(row, f.name) for f in fields(BandwidthRow)})
         for row in connection.execute(query)

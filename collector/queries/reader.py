@@ -153,9 +153,17 @@ class Reader:
             return cell_queries.measured(connection, run_id)
 
     def bandwidth(self, fingerprint: str) -> BandwidthRow | None:
-        """Memory bandwidth of a device, as measured last; None where it never was."""
+        """The best memory bandwidth measured on a device; None where it never was."""
         with database.speaking(self._url), self._connect() as connection:
-            return cell_queries.newest_bandwidths(connection).get(fingerprint)
+            return cell_queries.best_bandwidths(connection).get(fingerprint)
+
+    def bandwidth_measured_at_utc(self, fingerprint: str) -> str | None:
+        """When a device's bandwidth was measured last; None where it never was."""
+        table, device = schema.bandwidth, schema.device
+        query = select(func.max(table.c.measured_at_utc)).join(device, table.c.device_key == device.c.key)
+        with database.speaking(self._url), self._connect() as connection:
+            found: str | None = connection.execute(query.where(device.c.fingerprint == fingerprint)).scalar()
+        return found
 
     def baselines(self) -> list[BaselineRow]:
         """The runs that have a name, by name."""

@@ -111,13 +111,19 @@ class MachineRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandwidthRow:
-    """Memory bandwidth of a device as it was measured last; ``byte_per_s`` is the best of many reads."""
+    """
+    Memory bandwidth of a device: the measurement with the highest ``byte_per_s``, itself the best of many reads.
+
+    What was read once can be read again, so a lower figure of another day says something of the neighbours, not of the
+    memory.
+    """
 
     measured_at_utc: str
     byte_per_s: float
     median_byte_per_s: float
     n_threads: int
     buffer_bytes: int
+    n_reads: int
     method: str
 
 
@@ -150,7 +156,7 @@ class CellResult:
         options_in_effect, engine_build: as the engine told them, not as asked.
         values: by metric, one value a good launch, in block order; blocks and numbers: the blocks that they belong to
             and the launches' numbers, which tell the order in time and name the evidence (RUN/NUMBER).
-        bandwidth: of the device's memory, as measured last; None where it never was.
+        bandwidth: of the device's memory, the best ever measured; None where it never was.
         n_launches: good ones; failed and set-aside ones are counted apart.
     """
 

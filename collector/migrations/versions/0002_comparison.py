@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("median_byte_per_s", sa.Float(precision=53), nullable=False),
         sa.Column("n_threads", sa.Integer(), nullable=False),
         sa.Column("buffer_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("n_reads", sa.Integer(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["device_key"], ["device.key"], name=op.f("fk_bandwidth_device_key"), ondelete="CASCADE"
