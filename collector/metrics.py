@@ -4,6 +4,10 @@ Every metric once: name, unit, better, definition id, version, level, and how it
 A *sample* metric comes from one :class:`Trace`, a *launch* metric from all measured traces, the readings and what the
 engine said after loading. Names are column names with the SI unit in them; the schema's columns are generated from
 this table. Changing a formula means a new version, never an edit. Unknown is None, never 0. Pure functions only.
+
+A launch that repeats its shape for a while (``duration_s``) gets hot on purpose. It has speeds of its own
+(:mod:`collector.sustained`) and none of those of an ordinary launch, so that the two never share a column; what does
+not depend on heat, such as memory, both have.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+from collector import sustained
 from runners.contract import Granularity, Loaded, Reading, Trace, Workload, WorkloadKind
 
 STALL_FACTOR = 4
@@ -29,13 +34,26 @@ _KERNEL = frozenset({WorkloadKind.KERNEL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimedReading:
+    """A reading and when it was taken, on the clock of the traces."""
+
+    t_ns: int
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchEvidence:
-    """All that a launch left behind: its measured traces, its readings, what the engine said once loaded."""
+    """
+    All that a launch left behind: its measured traces, its readings, what the engine said once loaded.
+
+    ``duration_s`` is the job's, None for an ordinary launch.
+    """
 
     workload: Workload
     traces: tuple[Trace, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[TimedReading, ...] = ()
     loaded: Loaded | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +67,7 @@ class Metric:
         definition: definition id, by which numbers of other tools are matched.
         version: of the formula.
         is_for: kinds of workload that have it.
+        is_sustained: True: only launches with a duration have it; False: only those without; None: both.
         derive: ``(trace, workload, n_threads)`` at sample level, ``(evidence)`` at launch level.
     """
 
@@ -60,6 +79,11 @@ class Metric:
     derive: Callable[..., float | None]
     version: int = 1
     is_for: frozenset[WorkloadKind] = field(default=_BOTH)
+    is_sustained: bool | None = None
+
+    def is_of_launch(self, kind: WorkloadKind, *, is_sustained: bool) -> bool:
+        """Whether a launch with a workload of this kind, with or without a duration, has it."""
+        return kind in self.is_for and self.is_sustained in {None, is_sustained}
 
     @property
     def is_integer(self) -> bool:
@@ -81,8 +105,9 @@ def derive(trace: Trace, workload: Workload, n_threads: int | None = None) -> di
 
 def derive_launch(evidence: LaunchEvidence) -> dict[str, float | None]:
     """All launch metrics, by name."""
-    kind = evidence.workload.kind
-    return {m.name: m.derive(evidence) if kind in m.is_for else None for m in LAUNCH_METRICS}
+    kind, is_sustained = evidence.workload.kind, evidence.duration_s is not None
+    has = {m.name: m.is_of_launch(kind, is_sustained=is_sustained) for m in LAUNCH_METRICS}
+    return {m.name: m.derive(evidence) if has[m.name] else None for m in LAUNCH_METRICS}
 
 
 def is_chunked(trace: Trace) -> bool:
@@ -214,16 +239,83 @@ def _said_after_load(name: str, evidence: LaunchEvidence) -> float | None:
 
 def _highest_reading(name: str, evidence: LaunchEvidence) -> float | None:
     """Peaks and totals only grow, so the highest reading is the last word."""
-    values = [v for reading in evidence.readings if (v := getattr(reading, name)) is not None]
+    values = [v for timed in evidence.readings if (v := getattr(timed.reading, name)) is not None]
     return max(values, default=None)
 
 
-def _table() -> Iterator[Metric]:
-    def sample(name: str, unit: str, better: Better | None, definition: str, fn: Callable[..., float | None],
-               *, kinds: frozenset[WorkloadKind] = _GENERATION) -> Metric:  # fmt: skip
-        return Metric(
-            name=name, unit=unit, better=better, definition=definition, level="sample", derive=fn, is_for=kinds
+def repetitions(traces: Sequence[Trace]) -> tuple[sustained.Repetition, ...]:
+    """The measured generations of a launch in the order of time; empty when one of them has no decode rate."""
+    found = []
+    for trace in sorted(traces, key=lambda trace: trace.t0_ns):
+        got = _deliveries(trace)
+        if trace.granularity is Granularity.TOTAL or not got.dt_ns or got.dt_ns[-1] == got.dt_ns[0]:
+            return ()
+        at_ns = trace.t0_ns - min(t.t0_ns for t in traces)
+        one = sustained.Repetition(
+            middle_s=(at_ns + (got.dt_ns[0] + got.dt_ns[-1]) / 2) / 1e9,
+            end_s=(at_ns + got.dt_ns[-1]) / 1e9,
+            n_tokens=got.total - got.n_tokens[0],
+            decode_s=(got.dt_ns[-1] - got.dt_ns[0]) / 1e9,
         )
+        found.append(one)
+    return tuple(found)
+
+
+def _burst(evidence: LaunchEvidence) -> float | None:
+    """Decode rate of the first measured repetition, which follows the warm-up."""
+    return sustained.burst_tok_per_s(repetitions(evidence.traces))
+
+
+def _sustained(evidence: LaunchEvidence) -> float | None:
+    """Tokens over decoding time in the last two minutes, or the last fifth of a shorter run; prompts do not count."""
+    return sustained.sustained_tok_per_s(repetitions(evidence.traces))
+
+
+def _retained(evidence: LaunchEvidence) -> float | None:
+    """Sustained over burst."""
+    burst, lasting = _burst(evidence), _sustained(evidence)
+    return lasting / burst if burst and lasting else None
+
+
+def _plateau(evidence: LaunchEvidence) -> float | None:
+    """Decode rate where it settled; None when it did not."""
+    settled = sustained.plateau(repetitions(evidence.traces))
+    return settled.tok_per_s if settled else None
+
+
+def _t50_s(evidence: LaunchEvidence) -> float | None:
+    return sustained.t50_s(repetitions(evidence.traces))
+
+
+def _nonnominal(evidence: LaunchEvidence) -> float | None:
+    """Share of the time from the first measured request to the last token."""
+    if not evidence.traces:
+        return None
+    begin_ns = min(trace.t0_ns for trace in evidence.traces)
+    end_ns = max(trace.t0_ns + trace.dt_ns[-1] for trace in evidence.traces)
+    states = [
+        ((timed.t_ns - begin_ns) / 1e9, timed.reading.thermal_state)
+        for timed in evidence.readings
+        if timed.reading.thermal_state is not None
+    ]
+    return sustained.nonnominal_frac(states, (end_ns - begin_ns) / 1e9)
+
+
+def _table() -> Iterator[Metric]:
+    def sample(
+        name: str,
+        unit: str,
+        better: Better | None,
+        definition: str,
+        fn: Callable[..., float | None],
+        *,
+        kinds: frozenset[WorkloadKind] = _GENERATION,
+        is_sustained: bool | None = False,
+    ) -> Metric:
+        return Metric(
+            name=name, unit=unit, better=better, definition=definition, level="sample", derive=fn, is_for=kinds,
+            is_sustained=is_sustained,
+        )  # fmt: skip
 
     def launch(
         name: str, unit: str, better: Better | None, definition: str, source: Callable[..., float | None]
@@ -242,12 +334,14 @@ def _table() -> Iterator[Metric]:
         "kernel_prefill_tok_per_s", "tok/s", "higher", "prefill.batch_nosample", _kernel_prefill, kinds=_KERNEL
     )
     yield sample("kernel_decode_tok_per_s", "tok/s", "higher", "decode.calls_nosample", _kernel_decode, kinds=_KERNEL)
-    yield sample("cpu_share", "1", None, "cpu.time_over_wall_threads", _cpu_share, kinds=_BOTH)
+    yield sample(
+        "cpu_share", "1", None, "cpu.time_over_wall_threads", _cpu_share, kinds=_BOTH, is_sustained=None
+    )  # fmt: skip
     yield launch("load_s", "s", "lower", "load.open_to_ready", _said_after_load)
     for percent in MIN_GAPS:
         yield Metric(
             name=f"itl_p{percent}_s", unit="s", better="lower", definition="itl.per_token", level="launch",
-            derive=partial(_itl_s, percent), is_for=_GENERATION,
+            derive=partial(_itl_s, percent), is_for=_GENERATION, is_sustained=False,
         )  # fmt: skip
     yield launch("peak_rss_bytes", "B", "lower", "mem.rss", _highest_reading)
     yield launch("peak_anon_bytes", "B", "lower", "mem.rss_anon", _highest_reading)
@@ -262,6 +356,23 @@ def _table() -> Iterator[Metric]:
     yield launch("n_major_faults", "count", "lower", "faults.major", _highest_reading)
     yield launch("n_voluntary_switches", "count", "lower", "switches.voluntary", _highest_reading)
     yield launch("n_involuntary_switches", "count", "lower", "switches.involuntary", _highest_reading)
+    yield from _sustained_table()
+
+
+def _sustained_table() -> Iterator[Metric]:
+    table: tuple[tuple[str, str, Better, str, Callable[[LaunchEvidence], float | None]], ...] = (
+        ("burst_tok_per_s", "tok/s", "higher", "decode.first_repetition", _burst),
+        ("sustained_tok_per_s", "tok/s", "higher", "decode.last_fifth_2min", _sustained),
+        ("plateau_tok_per_s", "tok/s", "higher", "decode.plateau", _plateau),
+        ("retained_frac", "1", "higher", "sustained.over_burst", _retained),
+        ("t50_s", "s", "higher", "sustained.half_loss", _t50_s),
+        ("nonnominal_frac", "1", "lower", "thermal.not_nominal", _nonnominal),
+    )
+    for name, unit, better, definition, derive in table:
+        yield Metric(
+            name=name, unit=unit, better=better, definition=definition, level="launch", derive=derive,
+            is_for=_GENERATION, is_sustained=True,
+        )  # fmt: skip
 
 
 METRICS: tuple[Metric, ...] = tuple(_table())

@@ -415,12 +415,25 @@ def check_data(kind: EventType, data: Mapping[str, Any]) -> None:
         from_wire(Loaded, data, "loaded")
     elif kind is EventType.READING:
         from_wire(Reading, data.get("reading"), "reading.reading")
+        if data.get("phase") == Phase.GATE:
+            _check_gate(data)
     elif kind is EventType.ITERATION:
         from_wire(Trace, data.get("trace"), "iteration.trace")
         if type(data.get("index")) is not int or type(data.get("is_warmup")) is not bool:
             raise WireError("iteration: index is an integer and is_warmup is true or false")
     elif kind is EventType.FAILED and data.get("kind") not in set(FailureKind):
         raise WireError(f"failed.kind: {data.get('kind')!r} is no failure kind")
+
+
+def _check_gate(data: Mapping[str, Any]) -> None:
+    """What a gate says beside its reading: how long it waited, which conditions did not hold or are unknown."""
+    waited_s = data.get("waited_s")
+    if waited_s is not None and not (type(waited_s) in {int, float} and 0 <= waited_s < float("inf")):
+        raise WireError(f"reading.waited_s: {waited_s!r} is no number of seconds")
+    for name in ("unmet", "unknown"):
+        names = data.get(name, [])
+        if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+            raise WireError(f"reading.{name}: {names!r} is no list of names")
 
 
 def _check_optional(cls: type[Any], data: Mapping[str, Any], name: str) -> None:

@@ -1,9 +1,10 @@
 """
 One fresh worker, from outside.
 
-Starts the worker, reads its memory and CPU time twice a second, gives up on silence, and says how it ended. Yields
-Events: it numbers its own and the worker's within one boot. Between two events it sleeps in ``select``; it never
-polls. A crash of the worker is a ``failed`` event with a kind and a remedy, never an exception here.
+Starts the worker, reads its memory and CPU time twice a second (and the machine's heat every five seconds of a launch
+with a duration), gives up on silence, and says how it ended. Yields Events: it numbers its own and the worker's within
+one boot. Between two events it sleeps in ``select``; it never polls. A crash of the worker is a ``failed`` event with a
+kind and a remedy, never an exception here.
 """
 
 import contextlib
@@ -32,6 +33,9 @@ from runners.wire import canonical, to_wire
 
 SAMPLING_PERIOD_S = 0.5
 """Reading a worker costs about 0.1 ms; faster sampling would disturb what it measures."""
+
+LOOK_EVERY_S = 5.0
+"""In a launch with a duration the machine's heat, clock and power are read this often: 2 ms of one core each time."""
 
 STDERR_KEPT_BYTES = 8192
 _GRACE_S = 5.0
@@ -135,6 +139,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     job: Job
     peaks: Reading = field(default_factory=Reading)
+    next_look_s: float = 0.0
     stderr: bytes = b""
     partial_line: bytes = b""
     usage: Any = None
@@ -187,6 +192,7 @@ class _Worker:
                     check_data(kind, record["data"])
                     data = scribe.greeting(record["data"]) if kind is EventType.HELLO else record["data"]
                     yield scribe.note(kind, data, record["t_ns"])
+                yield from self._look(scribe)
                 if stdout.fd not in selector.get_map():
                     return ending.UNEXPLAINED
                 if time.monotonic() > deadline:
@@ -208,6 +214,15 @@ class _Worker:
 
     def _sample(self) -> None:
         self.peaks = ending.peak_of(self.peaks, device.worker_reading(self.process.pid))
+
+    def _look(self, scribe: _Scribe) -> Iterator[Event]:
+        """How the machine is, every few seconds of the measured part of a launch with a duration."""
+        if self.job.duration_s is None or scribe.phase is not Phase.ITERATION:
+            return
+        if time.monotonic() >= self.next_look_s:
+            self.next_look_s = time.monotonic() + LOOK_EVERY_S
+            reading = to_wire(device.machine_reading())
+            yield scribe.note(EventType.READING, {"reading": reading, "phase": scribe.phase})
 
     def _last_words(self) -> str:
         stderr = cast("IO[bytes]", self.process.stderr)

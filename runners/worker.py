@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from runners import registry
-from runners.contract import EventType, Job, Phase, Scalar, Session
+from runners.contract import EventType, Job, Phase, Scalar, Session, Trace
 from runners.errors import FailureKind, RunnerError
 from runners.wire import WireError, from_wire, to_wire
 
@@ -76,18 +76,29 @@ def _with_room(job: Job) -> dict[str, Scalar]:
 
 
 def _measure(job: Job, session: Session, send: Send) -> None:
-    end_ns = time.perf_counter_ns() + int((job.duration_s or 0.0) * 1e9)
-    index = 0
-    while index < job.n_iterations or (job.duration_s is not None and time.perf_counter_ns() < end_ns):
-        _generate(job, session, send, Phase.ITERATION, index)
+    """
+    The asked number of generations, or as many as the duration holds.
+
+    The duration is over when the traces say so, from the first request to the last token, so that a simulator's time
+    counts and not ours; or when our own clock says so, should an engine's clock stand still.
+    """
+    begun_ns = time.perf_counter_ns()
+    first: Trace | None = None
+    duration_ns = int((job.duration_s or 0.0) * 1e9)
+    index = passed_ns = 0
+    while index < job.n_iterations or passed_ns < duration_ns:
+        last = _generate(job, session, send, Phase.ITERATION, index)
+        first = first or last
+        passed_ns = max(last.t0_ns + last.dt_ns[-1] - first.t0_ns, time.perf_counter_ns() - begun_ns)
         index += 1
 
 
-def _generate(job: Job, session: Session, send: Send, phase: Phase, index: int) -> None:
+def _generate(job: Job, session: Session, send: Send, phase: Phase, index: int) -> Trace:
     send(EventType.STARTING, {"phase": phase, "index": index})
     trace = session.generate(job.workload)
     is_warmup = phase is Phase.WARMUP
     send(EventType.ITERATION, {"index": index, "is_warmup": is_warmup, "trace": to_wire(trace)})
+    return trace
 
 
 def _private_stdout() -> BinaryIO:

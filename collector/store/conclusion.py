@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from collector import metrics, schema
+from collector.metrics import TimedReading
 from collector.packing import unpack_times
 from collector.store import evidence as ev
 from collector.store import rows
-from collector.store.evidence import Evidence, Siblings
-from runners.contract import DeviceSnapshot, EngineFacts, EventType, Flag, Job, Loaded, Reading, Trace
+from collector.store.evidence import Evidence, GateEvidence, Siblings
+from runners.contract import DeviceSnapshot, EngineFacts, EventType, Flag, Job, Loaded, Phase, Reading, Trace
 from runners.wire import from_wire
 
 _LAUNCH, _STAT, _EVENT, _SAMPLE = schema.launch, schema.launch_stat, schema.event, schema.sample
@@ -45,7 +46,7 @@ def gather(connection: Connection, launch: Any) -> Evidence:
     """The evidence of a launch as it is stored, in the contract's types."""
     wanted = (EventType.HELLO, EventType.LOADED, EventType.READING, EventType.ITERATION)
     query = (
-        select(_EVENT.c.type, _EVENT.c.data_json, _SAMPLE.c.packed_times)
+        select(_EVENT.c.type, _EVENT.c.t_ns, _EVENT.c.data_json, _SAMPLE.c.packed_times)
         .outerjoin(
             _SAMPLE,
             (_SAMPLE.c.launch_key == _EVENT.c.launch_key)
@@ -55,20 +56,41 @@ def gather(connection: Connection, launch: Any) -> Evidence:
         .where(_EVENT.c.launch_key == launch.key, _EVENT.c.type.in_(wanted))
         .order_by(_EVENT.c.key)
     )
-    found = [(EventType(row.type), rows.loads(row.data_json), row.packed_times) for row in connection.execute(query)]
-    hello: dict[str, Any] = next((data for kind, data, _ in found if kind is EventType.HELLO), {})
-    loaded = next((data for kind, data, _ in found if kind is EventType.LOADED), None)
-    iterations = [(data, blob) for kind, data, blob in found if kind is EventType.ITERATION]
+    found = [
+        _Stored(row.type, row.t_ns, rows.loads(row.data_json), row.packed_times) for row in connection.execute(query)
+    ]
+    hello: dict[str, Any] = next((e.data for e in found if e.type == EventType.HELLO), {})
+    loaded = next((e.data for e in found if e.type == EventType.LOADED), None)
+    iterations = [e for e in found if e.type == EventType.ITERATION]
+    readings = [e for e in found if e.type == EventType.READING and e.data.get("phase") != Phase.GATE]
     return Evidence(
         job=from_wire(Job, rows.loads(launch.job_json)),
         device=from_wire(DeviceSnapshot, hello["device"]) if hello else None,
         engine=from_wire(EngineFacts, hello["engine"]) if hello.get("engine") else None,
+        gate=_gate(found),
         before=from_wire(Reading, hello["reading"]) if hello.get("reading") else None,
         loaded=None if loaded is None else from_wire(Loaded, loaded),
-        readings=tuple(from_wire(Reading, data["reading"]) for kind, data, _ in found if kind is EventType.READING),
-        traces=tuple(trace_of(data, blob) for data, blob in iterations if not data["is_warmup"]),
-        warmups=tuple(trace_of(data, blob) for data, blob in iterations if data["is_warmup"]),
+        readings=tuple(TimedReading(t_ns=e.t_ns, reading=from_wire(Reading, e.data["reading"])) for e in readings),
+        traces=tuple(trace_of(e.data, e.packed_times) for e in iterations if not e.data["is_warmup"]),
+        warmups=tuple(trace_of(e.data, e.packed_times) for e in iterations if e.data["is_warmup"]),
     )
+
+
+class _Stored(NamedTuple):
+    """An event as the database gives it."""
+
+    type: str
+    t_ns: int
+    data: dict[str, Any]
+    packed_times: bytes  # None where no sample belongs to it
+
+
+def _gate(events: Iterable[_Stored]) -> GateEvidence | None:
+    """The last word of the gate, which reads before the worker begins: none of it is the worker's."""
+    seen = [e.data for e in events if e.type == EventType.READING and e.data.get("phase") == Phase.GATE]
+    if not seen:
+        return None
+    return GateEvidence(reading=from_wire(Reading, seen[-1]["reading"]), unmet=tuple(seen[-1].get("unmet") or ()))
 
 
 def trace_of(data: dict[str, Any], packed_times: bytes) -> Trace:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from collector import metrics
-from collector.metrics import LaunchEvidence
+from collector.metrics import LaunchEvidence, TimedReading
 from runners.contract import (
     DeviceSnapshot,
     EngineFacts,
@@ -35,15 +35,29 @@ MIN_SIBLINGS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateEvidence:
+    """What the gate saw last, and which of its conditions did not hold when it let the launch through."""
+
+    reading: Reading
+    unmet: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is stored of one launch, back in the contract's types."""
+    """
+    All that is stored of one launch, back in the contract's types.
+
+    ``before`` is the machine as the launch began, ``gate`` None when there was none; ``readings`` are of the worker
+    and the machine while it ran and at its end.
+    """
 
     job: Job
     device: DeviceSnapshot | None = None
     engine: EngineFacts | None = None
     loaded: Loaded | None = None
+    gate: GateEvidence | None = None
     before: Reading | None = None
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[TimedReading, ...] = ()
     traces: tuple[Trace, ...] = ()
     warmups: tuple[Trace, ...] = ()
 
@@ -71,12 +85,21 @@ def stats(evidence: Evidence) -> Iterator[Stat]:
     n_threads = evidence.loaded.n_threads if evidence.loaded else None
     workload = evidence.job.workload
     derived = [metrics.derive(trace, workload, n_threads) for trace in evidence.traces]
+    is_sustained = evidence.job.duration_s is not None
     for metric in metrics.SAMPLE_METRICS:
+        if not metric.is_of_launch(workload.kind, is_sustained=is_sustained):
+            continue
         values = [v for sample in derived if (v := sample[metric.name]) is not None]
         if values:
             yield Stat(metric=metric.name, n=len(values), median=median(values), low=min(values), high=max(values))
     launch = metrics.derive_launch(
-        LaunchEvidence(workload=workload, traces=evidence.traces, readings=evidence.readings, loaded=evidence.loaded)
+        LaunchEvidence(
+            workload=workload,
+            traces=evidence.traces,
+            readings=evidence.readings,
+            loaded=evidence.loaded,
+            duration_s=evidence.job.duration_s,
+        )
     )
     for name, value in launch.items():
         if value is not None:
@@ -86,7 +109,13 @@ def stats(evidence: Evidence) -> Iterator[Stat]:
 def flags(evidence: Evidence, siblings: Siblings) -> frozenset[Flag]:
     """The doubts that the evidence itself raises."""
     return frozenset(
-        {*_of_job(evidence.job), *_of_machine(evidence), *_of_readings(evidence), *_of_traces(evidence, siblings)}
+        {
+            *_of_job(evidence.job),
+            *_of_gate(evidence.gate),
+            *_of_machine(evidence),
+            *_of_readings(evidence),
+            *_of_traces(evidence, siblings),
+        }
     )
 
 
@@ -107,10 +136,14 @@ def is_contended(share: float | None, siblings: Sequence[float]) -> bool:
 def _of_job(job: Job) -> Iterator[Flag]:
     if job.model.is_synthetic:
         yield Flag.SYNTHETIC
-    if job.gate is None:
-        yield Flag.UNGATED
     if job.replication_unit is ReplicationUnit.RELOAD:
         yield Flag.RELOAD
+
+
+def _of_gate(gate: GateEvidence | None) -> Iterator[Flag]:
+    """A gate that was asked for and left no word is as good as none; what a platform does not say is no doubt."""
+    if gate is None or gate.unmet:
+        yield Flag.UNGATED
 
 
 def _of_machine(evidence: Evidence) -> Iterator[Flag]:
@@ -123,17 +156,25 @@ def _of_machine(evidence: Evidence) -> Iterator[Flag]:
 
 
 def _of_readings(evidence: Evidence) -> Iterator[Flag]:
-    readings = [*([evidence.before] if evidence.before else []), *evidence.readings]
+    at_start = [r for r in (evidence.gate.reading if evidence.gate else None, evidence.before) if r is not None]
+    later = [timed.reading for timed in evidence.readings]
+    readings = [*at_start, *later]
     if any(r.is_on_battery for r in readings):
         yield Flag.ON_BATTERY
     if any(r.is_low_power for r in readings):
         yield Flag.LOW_POWER
-    throttled = {r.throttle_count for r in readings} - {None}
-    if len(throttled) > 1 or any(r.thermal_state not in {None, "nominal"} for r in readings):
+    # A sustained launch gets hot on purpose, and its own metrics tell how much; only one that began hot is in doubt.
+    if _is_hot(at_start if evidence.job.duration_s is not None else readings):
         yield Flag.HOT
     n_bytes = evidence.job.model.n_bytes
-    if n_bytes and max(_known(r.disk_read_bytes for r in evidence.readings), default=0) > COLD_READ_FRAC * n_bytes:
+    if n_bytes and max(_known(r.disk_read_bytes for r in later), default=0) > COLD_READ_FRAC * n_bytes:
         yield Flag.COLD_CACHE
+
+
+def _is_hot(readings: Sequence[Reading]) -> bool:
+    """Whether one of the readings is not nominal, or the processor slowed itself between two of them."""
+    throttled = {r.throttle_count for r in readings} - {None}
+    return len(throttled) > 1 or any(r.thermal_state not in {None, "nominal"} for r in readings)
 
 
 def _of_traces(evidence: Evidence, siblings: Siblings) -> Iterator[Flag]:

@@ -1,8 +1,9 @@
 """
-A seeded simulator behind the engine interface: known true rates, drift, noise, stalls, chunks and failures.
+A seeded simulator behind the engine interface: known true rates, drift, heat, noise, stalls, chunks and failures.
 
 It runs anywhere in seconds, needs no model, and everything it makes is flagged ``simulated``. Tests know the truth that
-an analysis has to find again; people try the whole program with it.
+an analysis has to find again; people try the whole program with it. Its traces follow a clock that runs ahead with the
+simulated times, so ten simulated minutes of a sustained launch pass in a second.
 """
 
 import hashlib
@@ -35,8 +36,8 @@ _REFERENCE_BYTES = 2_175_438_336
 """Tensor bytes of Phi-3-mini Q4_0: the model for which the two rates are given; others scale by their bytes."""
 
 
-def _option(default: Scalar, text: str, choices: tuple[Scalar, ...] = ()) -> Option:
-    return Option(type=type(default), default=default, help=text, choices=choices)
+def _option(default: Scalar, text: str, choices: tuple[Scalar, ...] = (), least: int | None = None) -> Option:
+    return Option(type=type(default), default=default, help=text, choices=choices, least=least)
 
 
 class FakeEngine:
@@ -54,6 +55,8 @@ class FakeEngine:
         "noise_frac": _option(0.015, "standard deviation between launches, of the rate"),
         "jitter_frac": _option(0.005, "standard deviation between tokens, of a gap"),
         "drift_frac": _option(0.0, "share of speed lost as the device warms up over the launches"),
+        "heat_frac": _option(0.0, "share of speed lost in the long run as one launch heats the device"),
+        "heat_tau_s": _option(120.0, "simulated seconds of generating in which 63 % of heat_frac are lost", least=1),
         "stall_every": _option(0, "every so many tokens one gap is ten times as long; 0 = never"),
         "chunk": _option(1, "tokens per delivery"),
         "fail": _option("", "failure kind to report", ("", *FailureKind)),
@@ -86,6 +89,8 @@ class FakeSession:
     def __init__(self, truth: Mapping[str, Scalar | None], model: ModelRef, launch_number: int) -> None:
         self._truth = truth
         self._n_generations = 0
+        self._busy_s = 0.0  # simulated seconds of generating so far
+        self._clock_ns = 0  # where the simulated clock stands when it is ahead of the real one
         identity = f"{truth['seed']}/{model.model}/{model.quant}/{launch_number}"
         self._random = random.Random(identity)  # noqa: S311  # noise, not a secret
         self._slowness = (model.tensor_bytes or _REFERENCE_BYTES) / _REFERENCE_BYTES
@@ -98,8 +103,10 @@ class FakeSession:
         """Times drawn around the truth; nothing is computed."""
         self.misbehave(Phase.WARMUP if self._n_generations == 0 else Phase.ITERATION)
         self._n_generations += 1
-        t0_ns = time.perf_counter_ns()
+        t0_ns = max(self._clock_ns, time.perf_counter_ns())
         dt_ns, n_tokens = self._deliveries(workload)
+        self._busy_s += dt_ns[-1] / 1e9
+        self._clock_ns = t0_ns + dt_ns[-1]
         if self._truth["is_realtime"]:
             time.sleep(dt_ns[-1] / 1e9)
         is_chunked = n_tokens is not None
@@ -135,19 +142,27 @@ class FakeSession:
 
     def _deliveries(self, workload: Workload) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         gap_s = 1 / (_number(self._truth, "decode_tok_per_s") * self._speed)
-        prompt_s = workload.n_prompt_tokens / (_number(self._truth, "prefill_tok_per_s") * self._speed)
+        prompt_s = workload.n_prompt_tokens / (
+            _number(self._truth, "prefill_tok_per_s") * self._speed * self._heat(0.0)
+        )
         n, chunk = workload.n_generated_tokens, int(_number(self._truth, "chunk"))
         if n == 0:
             return (int(prompt_s * 1e9),), (0,)
         times, now_s = [], prompt_s
         for index in range(n):
-            now_s += self._gap_s(index, gap_s) if index or workload.n_prompt_tokens == 0 else 0.0
+            if index or workload.n_prompt_tokens == 0:
+                now_s += self._gap_s(index, gap_s) / self._heat(now_s)
             times.append(int(now_s * 1e9))
         if chunk == 1:
             return tuple(times), None
         ends = [*range(chunk, n, chunk), n]
         sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
         return tuple(times[end - 1] for end in ends), tuple(sizes)
+
+    def _heat(self, now_s: float) -> float:
+        """Share of the speed that is left, so many seconds into this generation."""
+        spent = (self._busy_s + now_s) / _number(self._truth, "heat_tau_s")
+        return 1 - _number(self._truth, "heat_frac") * (1 - math.exp(-spent))
 
     def _gap_s(self, index: int, gap_s: float) -> float:
         stall_every = int(_number(self._truth, "stall_every"))

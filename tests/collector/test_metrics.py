@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import metrics
-from collector.metrics import LaunchEvidence
+from collector.metrics import LaunchEvidence, TimedReading
 from runners.contract import Granularity, Loaded, Reading, Trace, Workload, WorkloadKind
 
 CHAT = Workload(name="chat", n_prompt_tokens=64, n_generated_tokens=5)
@@ -31,6 +31,16 @@ GOLDEN = {
 }
 """A changed formula needs a new version in the table and a new line here; no line is ever edited."""
 
+GOLDEN_SUSTAINED = {
+    ("burst_tok_per_s", "decode.first_repetition", 1): 10.0,
+    ("sustained_tok_per_s", "decode.last_fifth_2min", 1): 8.0,
+    ("plateau_tok_per_s", "decode.plateau", 1): 8.0,
+    ("retained_frac", "sustained.over_burst", 1): 0.8,
+    ("t50_s", "sustained.half_loss", 1): 48.125,
+    ("nonnominal_frac", "thermal.not_nominal", 1): 0.75,
+}
+LONG = Workload(name="long", n_prompt_tokens=64, n_generated_tokens=101)
+
 
 def golden_values() -> dict[str, float | None]:
     chat = metrics.derive(replace(TRACE, cpu_time_ns=4_500_000_000), CHAT, 2)
@@ -49,6 +59,55 @@ def test_every_definition_gives_its_golden_value() -> None:
     assert {(m.name, m.definition, m.version) for m in metrics.SAMPLE_METRICS} == set(GOLDEN)
     for (name, _, _), value in GOLDEN.items():
         assert values[name] == pytest.approx(value, rel=1e-9), name
+
+
+def repetition(t0_s: float, rate: float) -> Trace:
+    """Five seconds of prompt and 101 tokens, the last at ``5 + 100 / rate``; the clock does not start at 0."""
+    dt_ns = tuple(round((5 + i / rate) * 1e9) for i in range(101))
+    return Trace(t0_ns=round((1000 + t0_s) * 1e9), dt_ns=dt_ns, n_prompt_tokens=64)
+
+
+def long_launch(duration_s: float | None = 600.0) -> LaunchEvidence:
+    """
+    Three repetitions of 10 tok/s, 15 s each, then 34 of 8 tok/s, 17.5 s each: 640 s.
+
+    The half of the loss lies between the middles of the third (40 s) and the fourth (56.25 s), at 9 tok/s.
+    """
+    traces, t_s = [], 0.0
+    for rate in [10.0] * 3 + [8.0] * 34:
+        traces.append(repetition(t_s, rate))
+        t_s += 5 + 100 / rate
+    states = ((-3.0, "nominal"), (100.0, "nominal"), (160.0, "fair"), (400.0, None), (700.0, "nominal"))
+    readings = tuple(
+        TimedReading(t_ns=round((1000 + at_s) * 1e9), reading=Reading(thermal_state=state)) for at_s, state in states
+    )
+    return LaunchEvidence(
+        workload=LONG, traces=tuple(traces[::-1]), readings=readings, duration_s=duration_s, loaded=Loaded(load_s=2.0)
+    )
+
+
+def test_a_sustained_launch_gives_its_golden_values() -> None:
+    values = metrics.derive_launch(long_launch())
+    own = {m for m in metrics.LAUNCH_METRICS if m.is_sustained}
+    assert {(m.name, m.definition, m.version) for m in own} == set(GOLDEN_SUSTAINED)
+    for (name, _, _), value in GOLDEN_SUSTAINED.items():
+        assert values[name] == pytest.approx(value, rel=1e-9), name
+
+
+def test_burst_and_sustained_never_share_a_column_with_an_ordinary_launch() -> None:
+    long, ordinary = metrics.derive_launch(long_launch()), metrics.derive_launch(long_launch(None))
+    of_long, of_ordinary = ({n for n, v in d.items() if v is not None} for d in (long, ordinary))
+    assert of_long & of_ordinary == {"load_s"}
+    assert of_ordinary - of_long == {"itl_p50_s", "itl_p95_s", "itl_p99_s"}
+    speeds = {m.name for m in metrics.SAMPLE_METRICS} - {"cpu_share"}
+    assert not any(metrics.BY_NAME[name].is_of_launch(WorkloadKind.GENERATION, is_sustained=True) for name in speeds)
+
+
+def test_without_times_of_tokens_a_sustained_launch_says_nothing() -> None:
+    total = Trace(t0_ns=0, dt_ns=(3_000_000_000,), n_tokens=(101,), granularity=Granularity.TOTAL)
+    for traces in ((), (total, total)):
+        values = metrics.derive_launch(replace(long_launch(), traces=traces, loaded=None))
+        assert {n: v for n, v in values.items() if v is not None and n != "nonnominal_frac"} == {}
 
 
 def test_names_carry_their_unit() -> None:
@@ -108,7 +167,9 @@ def test_percentiles_wait_for_enough_gaps(n_gaps: int, known: int) -> None:
 
 
 def test_launch_metrics_come_from_readings_and_what_the_engine_said() -> None:
-    readings = (Reading(peak_rss_bytes=5, cpu_user_s=1.0), Reading(peak_rss_bytes=9, cpu_user_s=2.0))
+    early = TimedReading(t_ns=1, reading=Reading(peak_rss_bytes=5, cpu_user_s=1.0))
+    late = TimedReading(t_ns=2, reading=Reading(peak_rss_bytes=9, cpu_user_s=2.0))
+    readings = (early, late)
     evidence = LaunchEvidence(workload=CHAT, readings=readings, loaded=Loaded(load_s=3.0, kv_bytes=7))
     launch = metrics.derive_launch(evidence)
     assert (launch["peak_rss_bytes"], launch["cpu_user_s"], launch["load_s"], launch["kv_bytes"]) == (9, 2.0, 3.0, 7)

@@ -23,7 +23,7 @@ n_generated_tokens = 32
 
 
 def test_the_shipped_suites_are_these_and_can_be_read() -> None:
-    assert suite.shipped() == ("kernels", "quants", "quick", "standard")
+    assert suite.shipped() == ("kernels", "quants", "quick", "standard", "sustained")
     assert all(suite.load(name).workloads for name in suite.shipped())
 
 

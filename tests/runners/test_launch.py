@@ -47,6 +47,40 @@ def test_a_good_launch_tells_everything_in_order() -> None:
     assert all(a.t_ns <= b.t_ns for a, b in pairwise(events[1:]))
 
 
+def test_a_duration_is_that_of_the_traces() -> None:
+    """A simulator's minute passes at once; a generation that has begun is finished."""
+    events = list(launch(dataclasses.replace(job(), duration_s=60.0)))
+    traces = [e.data["trace"] for e in events if e.type is EventType.ITERATION and not e.data["is_warmup"]]
+    ends_s = [(t["t0_ns"] + t["dt_ns"][-1] - traces[0]["t0_ns"]) / 1e9 for t in traces]
+    assert ends_s[-2] < 60.0 <= ends_s[-1]
+    assert [e.data["index"] for e in events if e.type is EventType.ITERATION] == [0, *range(len(traces))]
+
+
+def test_a_duration_comes_with_readings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runners import launch as module
+
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.05)
+    long = dataclasses.replace(job(is_realtime=True, decode_tok_per_s=500.0, prefill_tok_per_s=1e5), duration_s=0.5)
+    events = list(launch(long))
+    begun = next(i for i, e in enumerate(events) if e.data.get("phase") == Phase.ITERATION)
+    looks = [i for i, e in enumerate(events) if e.type is EventType.READING and not e.data.get("is_final")]
+    assert len(looks) >= 3
+    assert min(looks) > begun, "none while it loads or warms up"
+    assert all(events[i].data["phase"] == Phase.ITERATION for i in looks)
+    assert all("free_memory_bytes" in events[i].data["reading"] for i in looks)
+    times = [e.t_ns for e in events if e.type is EventType.READING]
+    assert min(b - a for a, b in pairwise(times[:-1])) >= 50_000_000
+    assert events[-1].data["n_events"] == len(events)
+
+
+def test_an_ordinary_launch_is_not_looked_at_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runners import launch as module
+
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
+    events = list(launch(dataclasses.replace(job(), n_iterations=5)))
+    assert types(events).count("reading") == 1
+
+
 def test_the_last_event_seals_the_others() -> None:
     *before, last = launch(job())
     digest = hashlib.sha256(b"".join(canonical(e) + b"\n" for e in before)).hexdigest()

@@ -39,7 +39,7 @@ def test_json_is_one_envelope(tmp_path: Path) -> None:
     assert len(shown["launches"]) == 6
     launch = envelope(phibench("show", "last/2", "--json", cwd=tmp_path), "launch")
     assert launch["launch"]["number"] == 2
-    assert len(envelope(phibench("suites", "list", "--json", cwd=tmp_path), "suites")) == 4
+    assert len(envelope(phibench("suites", "list", "--json", cwd=tmp_path), "suites")) == 5
     assert envelope(phibench("suites", "show", "standard", "--json", cwd=tmp_path), "suite")["forecast"]["is_guess"]
     assert len(envelope(phibench("models", "list", "--json", cwd=tmp_path), "models")) == 17
 

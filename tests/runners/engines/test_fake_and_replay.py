@@ -1,6 +1,8 @@
 """The simulator tells its truth; a recording comes back as it was."""
 
 import json
+import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,32 @@ def test_drift_slows_later_launches(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PHIBENCH_LAUNCH", f"run/{number}")
         rates.append(decode_rate(generate(**QUIET, drift_frac=0.15)))
     assert rates[1] / rates[0] == pytest.approx(0.85, rel=1e-3)
+
+
+def heated(**options: Scalar) -> list[Trace]:
+    """Forty generations of one load, half a minute each."""
+    truth: dict[str, Scalar] = {"decode_tok_per_s": 1.0, "prefill_tok_per_s": 1e6, "heat_tau_s": 120.0}
+    with registry.load("fake").open(MODEL, {**QUIET, **truth, **options}) as session:
+        return [session.generate(CHAT) for _ in range(40)]
+
+
+def test_heat_slows_one_launch_as_it_goes_on() -> None:
+    traces = heated(heat_frac=0.3)
+    begun_ns = traces[0].t0_ns
+    for trace in (traces[0], traces[3], traces[-1]):
+        middle_s = (trace.t0_ns - begun_ns + trace.dt_ns[-1] / 2) / 1e9
+        assert decode_rate(trace) == pytest.approx(1 - 0.3 * (1 - math.exp(-middle_s / 120)), rel=2e-3)
+    assert decode_rate(traces[-1]) == pytest.approx(0.7, rel=1e-3)
+
+
+def test_heat_is_as_repeatable_as_everything_else_and_none_by_default() -> None:
+    assert [t.dt_ns for t in heated(heat_frac=0.3)] == [t.dt_ns for t in heated(heat_frac=0.3)]
+    assert len({t.dt_ns for t in heated()}) == 1
+
+
+def test_the_clock_runs_ahead_with_the_simulated_times() -> None:
+    traces = heated()
+    assert all(b.t0_ns == a.t0_ns + a.dt_ns[-1] for a, b in pairwise(traces))
 
 
 def test_stalls_and_chunks() -> None:
