@@ -58,6 +58,17 @@ def label(path: str) -> str:
     return "/".join(part for part in parts[-2:] if part != "/")
 
 
+def is_meant(typed: str, kept: str) -> bool:
+    """
+    Whether a person who picks an arm by ``python=`` means the interpreter that a plan keeps.
+
+    Args:
+        typed: its short name or the end of it (``new`` of ``work/new``), or its path in any spelling.
+    """
+    name = label(kept)
+    return typed in {kept, name} or name.endswith(f"/{typed}") or stored(typed) == kept
+
+
 def pasteable(path: str) -> str:
     """The path for a shell: quoted where it has to be, a home folder left as ``~``, which quotes would break."""
     return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)

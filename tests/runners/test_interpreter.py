@@ -64,6 +64,16 @@ def test_a_folder_that_is_a_link_is_followed_only_where_dots_lead_out_of_it(tmp_
     assert interpreter.stored(f"{tmp_path}/link/python") == f"{tmp_path}/link/python"
 
 
+def test_an_arm_is_picked_by_the_short_name_or_any_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    kept = "~/work/new/.venv/bin/python"
+    for typed in ("work/new", "new", kept, "work/new/.venv/bin/python", f"{tmp_path}/work/new/.venv/bin/python"):
+        assert interpreter.is_meant(typed, kept), typed
+    for typed in ("", "old", "ew", "work", "other/new", "new/.venv/bin/python"):
+        assert not interpreter.is_meant(typed, kept), typed
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [("/a/bin/python", "/a/bin/python"), ("~/a b/bin/python", "~/'a b/bin/python'"), ("/a b/python", "'/a b/python'")],
