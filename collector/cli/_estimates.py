@@ -71,7 +71,7 @@ def tellable(plan: Plan) -> str:
     the smallest p that Holm leaves is small enough.
     """
     if plan.n_blocks < stats.MIN_N:
-        return f"points only: {_count(plan.n_blocks, 'block')} are too few for an interval, {stats.MIN_N} give one"
+        return f"points only: {stats.MIN_N} blocks give an interval, this plan has {plan.n_blocks}"
     if len(plan.arms) == 1:
         return "one arm: its values with 95 % intervals; nothing is compared"
     n_rows = sum(len(headlines(w, is_sustained=plan.duration_s is not None)) for w in plan.workloads)

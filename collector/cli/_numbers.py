@@ -11,6 +11,11 @@ def gib(n_bytes: float | None, digits: int = 1) -> str:
     return UNKNOWN if n_bytes is None else f"{n_bytes / GIB:.{digits}f}"
 
 
+def percent(frac: float | None) -> str:
+    """A share as '58 %'."""
+    return UNKNOWN if frac is None else f"{100 * frac:.0f} %"
+
+
 def size(n_bytes: float | None) -> str:
     """Bytes with a unit, by 1024."""
     if n_bytes is None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from collector.cli import _numbers as numbers
+from collector.cli._physics import print_ceilings
 from collector.cli._report import finding
 from collector.cli._tables import fitted, plain_table, print_cells
 from collector.metrics import METRICS
@@ -51,6 +52,7 @@ def print_run(screen: Console, run: RunRow, launches: Sequence[LaunchRow], cells
         screen.print(Text(f"\n{sentence}"), soft_wrap=True)
     print_cells(screen, cells)
     _print_memory(screen, cells)
+    print_ceilings(screen, cells)
     _print_launches(screen, run, launches)
     print_flags(screen, sorted({flag for launch in launches for flag in launch.flags}))
 

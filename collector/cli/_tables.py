@@ -9,7 +9,7 @@ from rich.text import Text
 
 from collector import stats
 from collector.cli import _numbers as numbers
-from collector.queries import CellResult
+from collector.queries import CellResult, ceiling
 from runners import interpreter
 
 _ENDLESS = 10_000
@@ -23,17 +23,46 @@ class Column:
     header: str
     scale: float = 1.0
 
+    def text(self, cell: CellResult) -> str:
+        """'4.81 ± 0.05', '4.81 ·n=3', or a dash; a simulator's process says nothing about memory."""
+        values = cell.values.get(self.metric, ())
+        if not values or (self.metric == "peak_rss_bytes" and cell.backend == "simulated"):
+            return numbers.UNKNOWN
+        found = stats.interval(values)
+        return numbers.with_interval(found.value, found.low, found.high, found.n, self.scale)
 
+
+@dataclass(frozen=True, slots=True)
+class CeilingColumn:
+    """How much of the memory's bandwidth the decode rate uses: 100 % is the ceiling that physics sets."""
+
+    header: str = "of ceiling"
+
+    def text(self, cell: CellResult) -> str:
+        """'58 %', or a dash where the bandwidth or the model's shape is unknown."""
+        return numbers.percent(ceiling(cell).bandwidth_utilisation_frac)
+
+
+PEAK = Column("peak_rss_bytes", "peak GiB", numbers.GIB)
 GENERATION_COLUMNS = (
     Column("decode_tok_per_s", "decode tok/s"),
+    CeilingColumn(),
     Column("ttft_s", "first token s"),
     Column("prefill_tok_per_s", "prefill tok/s"),
-    Column("peak_rss_bytes", "peak GiB", numbers.GIB),
+    PEAK,
 )
 KERNEL_COLUMNS = (
     Column("kernel_prefill_tok_per_s", "kernel prefill tok/s"),
     Column("kernel_decode_tok_per_s", "kernel decode tok/s"),
-    Column("peak_rss_bytes", "peak GiB", numbers.GIB),
+    CeilingColumn(),
+    PEAK,
+)
+SUSTAINED_COLUMNS = (
+    Column("burst_tok_per_s", "burst tok/s"),
+    Column("sustained_tok_per_s", "sustained tok/s"),
+    Column("retained_frac", "retained %", 0.01),
+    Column("plateau_tok_per_s", "plateau tok/s"),
+    PEAK,
 )
 
 
@@ -67,15 +96,6 @@ def versions(cells: Iterable[CellResult]) -> str | None:
     return "versions: " + "; ".join(f"{engine} {version} {name}" for (engine, name), version in found.items())
 
 
-def value(cell: CellResult, column: Column) -> str:
-    """'4.81 ± 0.05', '4.81 ·n=3', or a dash; a simulator's process says nothing about memory."""
-    values = cell.values.get(column.metric, ())
-    if not values or (column.metric == "peak_rss_bytes" and cell.backend == "simulated"):
-        return numbers.UNKNOWN
-    found = stats.interval(values)
-    return numbers.with_interval(found.value, found.low, found.high, found.n, column.scale)
-
-
 def plain_table(*headers: str, right: Sequence[str] = ()) -> Table:
     """A borderless table with right-aligned number columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -103,17 +123,18 @@ def fitted(console: Console, table: Table) -> Table:
 
 
 def _table(name: str, cells: Sequence[CellResult]) -> Table:
-    is_kernel = cells[0].workload.kind == "kernel"
-    columns = [
-        c
-        for c in (KERNEL_COLUMNS if is_kernel else GENERATION_COLUMNS)
-        if any(cell.values.get(c.metric) for cell in cells)
-    ]
+    columns = [c for c in _columns(cells) if any(c.text(cell) != numbers.UNKNOWN for cell in cells)]
     title = f"{name} {cells[0].workload.shape_label}"
     table = plain_table(title, *(c.header for c in columns), "doubt", right=[c.header for c in columns])
     for cell in cells:
-        table.add_row(cell.arm.label, *(value(cell, c) for c in columns), ", ".join(doubts(cell)))
+        table.add_row(cell.arm.label, *(c.text(cell) for c in columns), ", ".join(doubts(cell)))
     return table
+
+
+def _columns(cells: Sequence[CellResult]) -> Sequence[Column | CeilingColumn]:
+    if any(cell.values.get("burst_tok_per_s") for cell in cells):
+        return SUSTAINED_COLUMNS
+    return KERNEL_COLUMNS if cells[0].workload.kind == "kernel" else GENERATION_COLUMNS
 
 
 def doubts(cell: CellResult) -> list[str]:

@@ -38,7 +38,7 @@ def test_a_budget_ends_a_run_after_its_first_block_at_the_earliest(tmp_path: Pat
 
 
 def test_a_run_says_before_it_starts_what_it_will_be_able_to_tell(tmp_path: Path) -> None:
-    assert "points only: 3 blocks are too few for an interval, 6 give one" in fake_run(tmp_path).stdout
+    assert "points only: 6 blocks give an interval, this plan has 3" in fake_run(tmp_path).stdout
     six = fake_run(tmp_path, "--blocks", "6").stdout
     assert "2 rows, 6 blocks: no difference can be shown (smallest p 0.062), 7 are needed" in six
     seven = fake_run(tmp_path, "--blocks", "7").stdout
