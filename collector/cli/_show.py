@@ -17,6 +17,9 @@ from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRo
 from runners.contract import FLAG_MEANING, Flag
 from runners.wire import to_wire
 
+_BUILD = ("llama_version", "ggml_version", "build_commit", "features")
+"""What a build says of itself that tells two builds of one version apart."""
+
 
 def print_runs(screen: Console, runs: Sequence[RunRow], cells: Mapping[str, Sequence[CellResult]], db: str) -> None:
     """One line a run; its first cell's headline says what it came to."""
@@ -131,10 +134,21 @@ def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow])
     screen.print(fitted(screen, table))
 
 
+def _of(detail: LaunchDetail) -> str:
+    """The environment that a worker's engine came from, where it is not ours."""
+    python = detail.job.get("python")
+    return f" of {python}" if python else ""
+
+
 def _print_in_effect(screen: Console, detail: LaunchDetail) -> None:
     loaded, engine = detail.loaded or {}, detail.engine or {}
     if engine:
-        screen.print(f"\nengine {engine.get('engine')} {engine.get('version') or ''}")
+        screen.print(
+            Text(f"\nengine {engine.get('engine')} {engine.get('version') or ''}{_of(detail)}"), soft_wrap=True
+        )
+    build = {name: value for name in _BUILD if (value := (engine.get("build") or {}).get(name)) not in {None, ""}}
+    if build:
+        screen.print(Text(f"built: {', '.join(f'{n} {v}' for n, v in build.items())}"), soft_wrap=True)
     options = loaded.get("options") or {}
     if options:
         words = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))

@@ -100,6 +100,7 @@ def test_nothing_in_our_environment_leads_a_worker_astray(
     run(tmp_path, tiny_model, f"python={home}/new/bin/python", blocks=1)
     (launch,) = launches(tmp_path)
     assert version_of(launch) == "2"
+    assert f"engine llama_cpp 2 of {launch['job']['python']}" in phibench("show", "last/1", cwd=tmp_path).stdout
     assert launch["engine"]["build"]["is_library_overridden"] is False
 
 
