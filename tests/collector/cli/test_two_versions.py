@@ -26,6 +26,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def cwd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder and so one database for all: the bandwidth of the memory is measured once for each."""
+    return tmp_path_factory.mktemp("cwd")
+
+
 def run(cwd: Path, model: Path, *arms: str, blocks: int = 2, code: int = 0) -> Done:
     words = [word for arm in arms for word in ("--arm", arm)]
     more = ["--model", str(model), "--blocks", str(blocks), "--seed", "1", "--no-gate"]
@@ -42,9 +48,9 @@ def version_of(launch: Any) -> str:
     return str(launch["engine"]["version"])
 
 
-def test_each_worker_loads_the_engine_of_its_own_environment(home: Path, tmp_path: Path, tiny_model: Path) -> None:
-    run(tmp_path, tiny_model, f"python={home}/old/bin/python", f"python={home}/new/bin/python")
-    found = launches(tmp_path)
+def test_each_worker_loads_the_engine_of_its_own_environment(home: Path, cwd: Path, tiny_model: Path) -> None:
+    run(cwd, tiny_model, f"python={home}/old/bin/python", f"python={home}/new/bin/python")
+    found = launches(cwd)
     assert sorted(map(version_of, found)) == ["1", "1", "2", "2"]
     assert version_of(found[0]) != version_of(found[1])
     assert [version_of(launch) for launch in found[2:]] == [version_of(found[1]), version_of(found[0])]  # mirrored
@@ -66,17 +72,17 @@ def test_each_worker_loads_the_engine_of_its_own_environment(home: Path, tmp_pat
     assert not any("output_changed" in launch["launch"]["flags"] for launch in found)
 
 
-def test_ours_and_another_stand_in_one_plan(home: Path, tmp_path: Path, tiny_model: Path) -> None:
-    run(tmp_path, tiny_model, "engine=llama_cpp threads=1", f"engine=llama_cpp threads=1 python={home}/new/bin/python")
-    versions = {launch["job"].get("python"): version_of(launch) for launch in launches(tmp_path)}
+def test_ours_and_another_stand_in_one_plan(home: Path, cwd: Path, tiny_model: Path) -> None:
+    run(cwd, tiny_model, "engine=llama_cpp threads=1", f"engine=llama_cpp threads=1 python={home}/new/bin/python")
+    versions = {launch["job"].get("python"): version_of(launch) for launch in launches(cwd)}
     assert versions.pop(None) not in {"1", "2"}
     assert list(versions.values()) == ["2"]
 
 
-def test_the_version_of_each_arm_is_exported(home: Path, tmp_path: Path, tiny_model: Path) -> None:
-    run(tmp_path, tiny_model, f"python={home}/old/bin/python", f"python={home}/new/bin/python")
+def test_the_version_of_each_arm_is_exported(home: Path, cwd: Path, tiny_model: Path) -> None:
+    run(cwd, tiny_model, f"python={home}/old/bin/python", f"python={home}/new/bin/python")
     for kind in ([], ["--long"]):
-        text = phibench("export", "csv", "-", *kind, cwd=tmp_path).stdout
+        text = phibench("export", "csv", "-", "--run", "last", *kind, cwd=cwd).stdout
         rows = list(csv.DictReader(io.StringIO(text)))
         assert {(Path(row["python"]).parent.parent.name, row["engine_version"]) for row in rows} == {
             ("old", "1"),
@@ -85,7 +91,7 @@ def test_the_version_of_each_arm_is_exported(home: Path, tmp_path: Path, tiny_mo
 
 
 def test_nothing_in_our_environment_leads_a_worker_astray(
-    home: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, cwd: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for package in ("llama_cpp", "runners"):
         for folder in (tmp_path / "trap", site_of(home / "new")):
@@ -97,32 +103,31 @@ def test_nothing_in_our_environment_leads_a_worker_astray(
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     monkeypatch.setenv("VIRTUAL_ENV", str(home / "old"))
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(home / "old"))
-    run(tmp_path, tiny_model, f"python={home}/new/bin/python", blocks=1)
-    (launch,) = launches(tmp_path)
+    run(cwd, tiny_model, f"python={home}/new/bin/python", blocks=1)
+    (launch,) = launches(cwd)
     assert version_of(launch) == "2"
-    assert f"engine llama_cpp 2 of {launch['job']['python']}" in phibench("show", "last/1", cwd=tmp_path).stdout
+    assert f"engine llama_cpp 2 of {launch['job']['python']}" in phibench("show", "last/1", cwd=cwd).stdout
     assert launch["engine"]["build"]["is_library_overridden"] is False
 
 
 def test_a_relative_path_and_a_home_folder_are_kept_so_that_any_folder_can_repeat_the_run(
-    home: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, cwd: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(home))
-    below = home / "below"
-    below.mkdir()
-    run(below, tiny_model, "python=~/old/bin/python", "python=../new/bin/python", blocks=1)
-    assert {launch["job"]["python"] for launch in launches(below)} == {"~/old/bin/python", "~/new/bin/python"}
-    phibench("run", "--like", "last", "--db", str(below / "p.db"), cwd=tmp_path)
-    assert sorted(map(version_of, launches(below))) == ["1", "2"]
+    relative = os.path.relpath(home / "new", cwd)
+    run(cwd, tiny_model, "python=~/old/bin/python", f"python={relative}/bin/python", blocks=1)
+    assert {launch["job"]["python"] for launch in launches(cwd)} == {"~/old/bin/python", "~/new/bin/python"}
+    phibench("run", "--like", "last", "--db", str(cwd / "p.db"), cwd=tmp_path)
+    assert sorted(map(version_of, launches(cwd))) == ["1", "2"]
 
 
 def test_the_tables_stay_readable_in_eighty_columns(
-    home: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, cwd: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     arms = [f"python={home}/old/bin/python", f"python={home}/new/bin/python"]
     names = [f"python={home.name}/old", f"python={home.name}/new"]
-    for text in (run(tmp_path, tiny_model, *arms).stdout, phibench("show", cwd=tmp_path).stdout):
+    for text in (run(cwd, tiny_model, *arms).stdout, phibench("show", cwd=cwd).stdout):
         table = text[text.index("\nchat ") : text.index("\nversions: ")].splitlines()
         assert max(map(len, table)) <= 80
         for word in [*names, "synthetic", "virtualised" if "virtualised" in text else "ungated"]:
@@ -131,19 +136,21 @@ def test_the_tables_stay_readable_in_eighty_columns(
             assert f"llama_cpp {version} {name}" in text
 
 
-def test_the_same_environment_twice_is_one_arm(home: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_the_same_environment_twice_is_one_arm(home: Path, cwd: Path, tiny_model: Path) -> None:
     arms = [f"python={home}/old/bin/python", f"python={home}/new/../old/bin/python"]
-    assert "two of the arms are the same" in run(tmp_path, tiny_model, *arms, code=2).stderr
+    assert "two of the arms are the same" in run(cwd, tiny_model, *arms, code=2).stderr
 
 
-def test_two_environments_with_one_short_name_are_told_apart_by_a_link(tmp_path: Path, tiny_model: Path) -> None:
+def test_two_environments_with_one_short_name_are_told_apart_by_a_link(
+    tmp_path: Path, cwd: Path, tiny_model: Path
+) -> None:
     folders = [tmp_path / name / "x" / "llama" / ".venv" for name in ("a", "b")]
     arms = [f"python={make_environment(folder, version)}" for version, folder in enumerate(folders, 1)]
-    refused = run(tmp_path, tiny_model, *arms, code=2).stderr
+    refused = run(cwd, tiny_model, *arms, code=2).stderr
     assert "two environments have one short name, x/llama" in refused
     (tmp_path / "other-name").symlink_to(folders[1])
-    run(tmp_path, tiny_model, arms[0], f"python={tmp_path}/other-name/bin/python", blocks=1)
-    assert sorted(map(version_of, launches(tmp_path))) == ["1", "2"]
+    run(cwd, tiny_model, arms[0], f"python={tmp_path}/other-name/bin/python", blocks=1)
+    assert sorted(map(version_of, launches(cwd))) == ["1", "2"]
 
 
 def test_an_environment_without_the_engine_is_refused_before_anything_runs(tmp_path: Path, tiny_model: Path) -> None:
@@ -156,18 +163,18 @@ def test_an_environment_without_the_engine_is_refused_before_anything_runs(tmp_p
     assert not (tmp_path / "p.db").exists()
 
 
-def test_a_version_that_lacks_what_is_called_is_a_typed_failure(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_version_that_lacks_what_is_called_is_a_typed_failure(tmp_path: Path, cwd: Path, tiny_model: Path) -> None:
     python = make_environment(tmp_path / "strange", 2)
     module = site_of(tmp_path / "strange") / "llama_cpp" / "llama_cpp.py"
     module.write_text(module.read_text().replace('name != "llama_version"', 'name != "llama_free"'))
-    done = run(tmp_path, tiny_model, f"python={python}", blocks=1, code=1)
+    done = run(cwd, tiny_model, f"python={python}", blocks=1, code=1)
     assert "unavailable: this llama-cpp-python has no llama_free" in done.stdout
     assert f"uv pip install --python {interpreter.stored(str(python))} 'llama-cpp-python>=" in done.stdout
 
 
-def test_a_plan_keeps_no_more_than_the_path(home: Path, tmp_path: Path, tiny_model: Path) -> None:
-    run(tmp_path, tiny_model, f"python={home}/old/bin/python", blocks=1)
-    shown = envelope(phibench("show", "last", "--json", cwd=tmp_path), "run")
+def test_a_plan_keeps_no_more_than_the_path(home: Path, cwd: Path, tiny_model: Path) -> None:
+    run(cwd, tiny_model, f"python={home}/old/bin/python", blocks=1)
+    shown = envelope(phibench("show", "last", "--json", cwd=cwd), "run")
     (arm,) = shown["run"]["plan"]["arms"]
     assert arm["python"] == interpreter.stored(f"{home}/old/bin/python")  # the link, not what it points to
     assert json.dumps(shown).count(os.path.realpath(home / "old" / "bin" / "python")) == 0
