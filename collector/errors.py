@@ -34,6 +34,10 @@ class ModelNotFound(UsageError):
     """No model of this name in the catalogue and no file at this path."""
 
 
+class DeviceNotFound(UsageError):
+    """No device of this name in the chip table."""
+
+
 class SuiteError(UsageError):
     """A suite that cannot be run; the message begins with file and line."""
 

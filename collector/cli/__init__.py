@@ -16,6 +16,7 @@ COMMANDS = {
     "models": ("collector.cli.models", "List, show, synthesise and remove models."),
     "suites": ("collector.cli.suites", "List the suites, and say what one would take here."),
     "run": ("collector.cli.run", "Run a suite: every cell in fresh processes, blocks in drawn order."),
+    "fit": ("collector.cli.fit", "Predict whether a model fits on a device, and how fast it may decode there."),
     "list": ("collector.cli.results", "List the runs in the database."),
     "show": ("collector.cli.results", "Show a run, or one launch of it."),
     "note": ("collector.cli.results", "Write a note on a run."),
