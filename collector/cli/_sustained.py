@@ -17,6 +17,9 @@ from runners.contract import Event, EventType, Phase, Reading, Trace
 from runners.wire import from_wire
 
 MOST_ROWS = 24
+STANDS_S = 10.0
+"""How long a reading of the machine stands for what comes after it: two periods of the launch's readings."""
+
 _STATES = ("nominal", "fair", "serious", "critical")
 
 
@@ -65,13 +68,17 @@ def evidence(events: Iterable[Event]) -> tuple[tuple[Trace, ...], tuple[tuple[fl
 def stretches(
     repetitions: Sequence[Repetition], readings: Sequence[tuple[float, Reading]] = (), most_rows: int = MOST_ROWS
 ) -> list[Stretch]:
-    """One row a repetition, or so many in equal number of repetitions when there are more than ``most_rows``."""
+    """
+    One row a repetition, or one for several, always as many, where there are more than ``most_rows``.
+
+    A stretch without a reading of its own has the one before, if that is no older than ``STANDS_S``.
+    """
     size = max(1, math.ceil(len(repetitions) / most_rows))
     found, begin_s = [], 0.0
     for start in range(0, len(repetitions), size):
         group = repetitions[start : start + size]
         end_s = group[-1].end_s
-        seen = [reading for at_s, reading in readings if begin_s <= at_s < end_s]
+        seen = _seen(readings, begin_s, end_s)
         states = [r.thermal_state for r in seen if r.thermal_state in _STATES]
         clocks = [r.frequency_hz for r in seen if r.frequency_hz is not None]
         row = Stretch(
@@ -86,6 +93,12 @@ def stretches(
         found.append(row)
         begin_s = end_s
     return found
+
+
+def _seen(readings: Sequence[tuple[float, Reading]], begin_s: float, end_s: float) -> list[Reading]:
+    inside = [reading for at_s, reading in readings if begin_s <= at_s < end_s]
+    before = [(at_s, reading) for at_s, reading in readings if begin_s - STANDS_S <= at_s < begin_s]
+    return inside or [reading for _, reading in before[-1:]]
 
 
 def sentence(repetitions: Sequence[Repetition]) -> str:

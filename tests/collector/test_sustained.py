@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,16 +99,23 @@ def test_a_rise_is_a_plateau_and_no_loss() -> None:
     assert sustained.t50_s(risen) is None
 
 
-def test_one_poor_repetition_is_no_loss() -> None:
-    steady = repetitions(lambda _: 1.0)
-    poor = steady[20]
-    steady[20] = Repetition(
-        middle_s=poor.middle_s, end_s=poor.end_s, n_tokens=poor.n_tokens, decode_s=1.5 * poor.decode_s
-    )
-    settled = sustained.plateau(steady)
+@pytest.mark.parametrize("places", [(2,), (20, 21), (10, 40), (43,)])
+def test_a_moments_disturbance_is_no_change(places: tuple[int, ...]) -> None:
+    calm = repetitions(lambda _: 1.0, noise=0.005)
+    disturbed = [replace(r, decode_s=3 * r.decode_s) if i in places else r for i, r in enumerate(calm)]
+    settled = sustained.plateau(disturbed)
     assert settled is not None
-    assert settled.tok_per_s == pytest.approx(10.0, rel=0.03)
-    assert sustained.t50_s(steady) is None
+    assert (settled.begin_s, settled.tok_per_s) == (0.0, pytest.approx(10.0, rel=0.005))
+    assert sustained.t50_s(disturbed) is None
+
+
+def test_disturbances_do_not_hide_a_step() -> None:
+    stepped = repetitions(step(200.0, 0.7), noise=0.005)
+    disturbed = [replace(r, decode_s=3 * r.decode_s) if i in {5, 6, 30} else r for i, r in enumerate(stepped)]
+    settled = sustained.plateau(disturbed)
+    assert settled is not None
+    assert settled.tok_per_s == pytest.approx(7.0, rel=0.005)
+    assert sustained.t50_s(disturbed) == pytest.approx(200.0, abs=10.0)
 
 
 @pytest.mark.parametrize(("length_s", "begin_s"), [(1200.0, 1080.0), (600.0, 480.0), (100.0, 80.0)])

@@ -37,12 +37,14 @@ def launch(n: int, *readings: tuple[float, Reading], gap_ns: int = 200_000_000) 
 
 def test_each_repetition_has_its_heat_and_its_clock() -> None:
     cool, hot = Reading(thermal_state="nominal", frequency_hz=3e9), Reading(thermal_state="fair", frequency_hz=2e9)
-    lines = shown(launch(3, (1.0, cool), (8.0, cool), (12.0, hot)))
+    lines = shown(launch(5, (1.0, cool), (8.0, cool), (12.0, hot)))
     assert lines == [
         "from s to s repetitions decode tok/s thermal state GHz",
         "0 7 1 5.00 nominal 3.00",
         "7 14 1 5.00 fair 2.50",
-        "14 22 1 5.00 — —",
+        "14 22 1 5.00 fair 2.00",
+        "22 29 1 5.00 fair 2.00",
+        "29 36 1 5.00 — —",
         "burst 5.00 tok/s, sustained 5.00: 100% kept; steady at 5.00 tok/s",
     ]
 
