@@ -89,16 +89,22 @@ def weights_bytes(shape: ModelShape, quant: str) -> int:
 
 
 def _bandwidth(on: Device | Here) -> tuple[Basis | None, Efficiency | None]:
-    """The bandwidth that counts, and the share of it that is reached; measured wins over the vendor's."""
+    """
+    The bandwidth that counts, and the share of it that is reached.
+
+    Here it is the measured one, unless the vendor names more: CPUs cannot read all that a Mac's memory gives its GPU.
+    """
     if isinstance(on, Device):
         source = "; ".join(filter(None, [on.bandwidth_source, on.bandwidth_note])) or None
         value, status = on.bandwidth_byte_per_s, on.bandwidth_status
         said = Basis(name="bandwidth", status=status, value=value, unit="byte/s", source=source)
         return said, chips.efficiency_of(on.device_class)
-    if on.bandwidth_byte_per_s is not None:
-        said = Basis(name="bandwidth", status="measured", value=on.bandwidth_byte_per_s, unit="byte/s")
-        return said, _OF_MEASURED
-    return _bandwidth(on.vendor) if on.vendor else (None, None)
+    measured, vendor = on.bandwidth_byte_per_s, on.vendor
+    if vendor is not None and vendor.bandwidth_byte_per_s > (measured or 0):
+        return _bandwidth(vendor)
+    if measured is None:
+        return None, None
+    return Basis(name="bandwidth", status="measured", value=measured, unit="byte/s"), _OF_MEASURED
 
 
 def _bands(
