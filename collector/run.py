@@ -3,7 +3,7 @@ The loop: blocks of launches, each launch's events into the inbox.
 
 It takes ``launch``, ``admit``, ``measured`` and ``clock`` as arguments, so the same loop runs a worker here, a phone
 over the bridge, and a simulator in tests. It decides nothing about order or end (schedule.py) and derives nothing
-(metrics.py).
+(collector.metrics).
 """
 
 import contextlib

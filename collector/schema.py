@@ -2,7 +2,7 @@
 The tables, in SQLAlchemy Core: one definition for SQLite and PostgreSQL.
 
 ``key`` is a number that joins rows and never leaves the database; ``id`` is a name that people and other programs
-see. JSON that is only read whole is text in canonical form. Metric columns come from ``metrics.py``; the newest
+see. JSON that is only read whole is text in canonical form. Metric columns come from ``collector.metrics``; the newest
 migration must equal this file (a test compares them). No queries here.
 """
 
