@@ -128,9 +128,9 @@ def test_the_width_that_is_to_be_expected(n: int, share: float | None) -> None:
 @pytest.mark.parametrize(
     ("estimate", "share"),
     [
-        (stats.Estimate(value=2.0, low=1.9, high=2.2, n=6, method=""), 0.1),
+        (stats.Estimate(value=2.0, low=1.9, high=2.2, n=6, method=""), 0.075),
         (stats.Estimate(value=2.0, n=5, method=""), None),
     ],
 )
-def test_a_half_width_is_that_of_the_longer_side(estimate: stats.Estimate, share: float | None) -> None:
+def test_a_half_width_is_half_of_the_whole_width(estimate: stats.Estimate, share: float | None) -> None:
     assert stats.relative_half_width(estimate) == (None if share is None else pytest.approx(share))
