@@ -74,6 +74,17 @@ def make_plan(suite: Suite, specs: Iterable[ArmSpec], *, seed: int, on_progress:
     return of_suite(suite, checked(_told_apart(tuple(_resolve(spec, on_progress) for spec in specs)), suite), seed=seed)
 
 
+def against_itself(suite: Suite, spec: ArmSpec, *, seed: int, on_progress: OnProgress) -> Plan:
+    """
+    The plan that runs one arm twice, A against A, whose true ratio is 1: what it finds is noise.
+
+    Raises:
+        RunnerError, UsageError: what cannot run here, with the remedy.
+    """
+    plan = make_plan(suite, [spec], seed=seed, on_progress=on_progress)
+    return replace(plan, arms=plan.arms * 2)
+
+
 def checked(arms: tuple[Arm, ...], suite: Suite) -> tuple[Arm, ...]:
     """
     The arms, every cell of which can run here.

@@ -17,6 +17,7 @@ from runners.wire import to_wire
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED = 0, 1, 2, 3
+EXIT_SLOWER, EXIT_INCONCLUSIVE = 4, 5
 EXIT_CANCELLED = 130
 
 

@@ -50,6 +50,11 @@ def plain(value: float | None, significant: int = 3) -> str:
     return f"{value:,.{digits}f}"
 
 
+def decimals(half_width: float, most: int) -> int:
+    """Decimals that show two significant digits of a half-width, and no more than so many."""
+    return most if half_width <= 0 else min(most, max(0, 1 - math.floor(math.log10(half_width))))
+
+
 def with_interval(value: float | None, low: float | None, high: float | None, n: int, scale: float = 1.0) -> str:
     """
     '4.81 ± 0.05', or '4.81 ·n=3' where there is no interval.

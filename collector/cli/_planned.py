@@ -38,7 +38,7 @@ def repeated(db: str, ref: str, console: Console) -> Plan:
     console.print(f"like    run {run.id}: {plan.suite}, seed {plan.seed}, {run.n_blocks_done} blocks")
     if not run.n_blocks_done:
         raise StoreError(f"run {run.id} finished no block, so there is nothing to repeat", "phibench list")
-    return replace(_ready(plan, console), n_blocks=run.n_blocks_done, precision_frac=None, budget_s=None)
+    return replace(ready(plan, console), n_blocks=run.n_blocks_done, precision_frac=None, budget_s=None)
 
 
 def find_resumption(db: str, console: Console) -> tuple[Plan, Resumption] | None:
@@ -47,7 +47,7 @@ def find_resumption(db: str, console: Console) -> tuple[Plan, Resumption] | None
     if found is None:
         return None
     cut, plan = found
-    plan = _ready(plan, console)
+    plan = ready(plan, console)
     start = Start(block=cut.n_blocks_done, launch_number=cut.last_launch_number + 1)
     console.print(f"resume  run {cut.run.id}, block {start.block + 1} of {plan.n_blocks}")
     return plan, Resumption(run_id=cut.run.id, start=start)
@@ -60,23 +60,30 @@ def _cut_run(db: str) -> tuple[CutRun, Plan] | None:
         cut = reader.unfinished_run()
     if cut is None:
         return None
-    return cut, _plan_of(cut.run)
+    return cut, plan_of(cut.run)
 
 
 def _stored(db: str, ref: str) -> tuple[RunRow, Plan]:
     with Reader.open(db) as reader:
         run = reader.run(reader.resolve_run(ref))
-    return run, _plan_of(run)
+    return run, plan_of(run)
 
 
-def _plan_of(run: RunRow) -> Plan:
+def plan_of(run: RunRow) -> Plan:
+    """
+    The plan that a run stored.
+
+    Raises:
+        StoreError: it is of a newer version and cannot be read.
+    """
     try:
         return from_wire(Plan, run.plan)
     except WireError as exc:
         raise StoreError(f"the plan of run {run.id} cannot be read: {exc}", "phibench run starts a new one") from exc
 
 
-def _ready(plan: Plan, console: Console) -> Plan:
+def ready(plan: Plan, console: Console) -> Plan:
+    """The plan with its synthetic models on the disk."""
     with synthesis_progress(console) as on_progress:
         return replace(plan, arms=tuple(_present(arm, on_progress) for arm in plan.arms))
 

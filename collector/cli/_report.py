@@ -9,13 +9,13 @@ from rich.text import Text
 
 from collector import provenance, stats
 from collector.cli._common import echo_json
+from collector.cli._findings import finding_of_run
 from collector.cli._output import console
 from collector.cli._tables import print_cells
 from collector.paths import default_database, shown
 from collector.queries import CellResult, Reader
 from collector.run import Outcome
-
-_HEADLINES = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s")
+from runners import device
 
 
 def report(outcome: Outcome, db: str, *, as_json: bool) -> list[CellResult]:
@@ -33,7 +33,7 @@ def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db
     """Everything a person wants at the end of `phibench run`."""
     if outcome.stop_reason == "cancelled":
         screen.print("\nstopped by hand; everything measured so far is kept")
-    sentence = finding(cells)
+    sentence = finding_of_run(cells, device.snapshot().name)
     if sentence:
         screen.print()
         screen.print(Text(sentence), soft_wrap=True)
@@ -45,39 +45,6 @@ def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db
     for line in _next(outcome, cells, db):
         screen.print(f"next    {line}")
     screen.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
-
-
-def finding(cells: Sequence[CellResult]) -> str | None:
-    """
-    What was found, in one sentence: the first two arms of the first workload, paired by block.
-
-    No verdict: below six blocks there is no interval, and the sentence says so.
-    """
-    for metric in _HEADLINES:
-        measured = [c for c in cells if c.values.get(metric) and c.workload.name == cells[0].workload.name]
-        if len(measured) >= 2:
-            return _sentence(metric, measured[0], measured[1])
-    return None
-
-
-def _sentence(metric: str, first: CellResult, second: CellResult) -> str | None:
-    by_block = dict(zip(second.blocks[metric], second.values[metric], strict=True))
-    pairs = [
-        (value, by_block[block])
-        for block, value in zip(first.blocks[metric], first.values[metric], strict=True)
-        if block in by_block
-    ]
-    ratios = [a / b for a, b in pairs if a and b]
-    if not ratios:
-        return None
-    found = stats.interval(ratios)
-    verb = "reads a prompt" if "prefill" in metric else "generates"
-    doubt = (
-        f"{found.low:.2f} – {found.high:.2f}, 95 %, {found.n} blocks"
-        if found.low is not None and found.high is not None
-        else f"{found.n} {'block' if found.n == 1 else 'blocks'}: too few for an interval"
-    )
-    return f"{first.arm.label} {verb} {found.value:.2f} × as fast as {second.arm.label} here ({doubt})."
 
 
 def _with_blocks(command: str, n_blocks: int) -> str:

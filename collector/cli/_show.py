@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.text import Text
 
 from collector.cli import _numbers as numbers
+from collector.cli._findings import finding_of_run
 from collector.cli._physics import print_ceilings
-from collector.cli._report import finding
 from collector.cli._tables import fitted, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
 from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
+from runners import device
 from runners.contract import FLAG_MEANING, Flag
 from runners.wire import to_wire
 
@@ -50,7 +51,7 @@ def print_run(screen: Console, run: RunRow, launches: Sequence[LaunchRow], cells
         screen.print(Text(f"note: {run.note}"))
     if run.command_line:
         screen.print(Text(f"command: {run.command_line}"), soft_wrap=True)
-    sentence = finding(cells)
+    sentence = finding_of_run(cells, device.snapshot().name)
     if sentence:
         screen.print(Text(f"\n{sentence}"), soft_wrap=True)
     print_cells(screen, cells)

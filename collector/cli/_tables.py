@@ -66,6 +66,22 @@ SUSTAINED_COLUMNS = (
 )
 
 
+_KNOWN = {
+    column.metric: column
+    for column in (*GENERATION_COLUMNS, *KERNEL_COLUMNS, *SUSTAINED_COLUMNS, Column("load_s", "load s"))
+    if isinstance(column, Column)
+}
+
+
+def metric_column(metric: str) -> Column:
+    """How a metric is shown: its header, and GiB for bytes."""
+    if metric in _KNOWN:
+        return _KNOWN[metric]
+    if metric.endswith("_bytes"):
+        return Column(metric, f"{metric.removesuffix('_bytes').replace('_', ' ')} GiB", numbers.GIB)
+    return Column(metric, metric)
+
+
 def print_cells(console: Console, cells: Sequence[CellResult]) -> None:
     """One table a workload; failed cells say why below it."""
     by_workload: dict[str, list[CellResult]] = {}

@@ -7,16 +7,17 @@ arms that are set against the baseline; never by what a screen shows. Nothing is
 told. What is refused is a ratio of two things that are not the same metric.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from collector.compare import doubts
 from collector.compare.design import design
 from collector.compare.differences import differences
 from collector.compare.matching import Matched, first_cells, matched
 from collector.compare.means import mean_rows
-from collector.compare.noise import Floor, Noise, between, floor
+from collector.compare.noise import Floor, Noise, noise_between
 from collector.compare.records import Arm, Comparison, Design, Difference, MeanRow, Pair, Row, Side
 from collector.compare.rows import Draft, drafts, judged, verdicts_without_outliers
+from collector.metrics import METRICS
 from collector.queries import CellResult
 
 __all__ = [
@@ -64,10 +65,9 @@ class _Prepared:
         self._sides = (baseline, other)
         self._workloads: list[Matched] = matched(baseline, other)
         self._design = design(baseline, other, self._workloads)
-        self._noise = {
-            metric: _noise(history, metric, baseline, other)
-            for metric in dict.fromkeys(name for one in self._workloads for name in one.headlines)
-        }
+        self._headlines = tuple(dict.fromkeys(name for one in self._workloads for name in one.headlines))
+        wanted = self._headlines if self._design.is_paired else tuple(_common_metrics(self._workloads))
+        self._noise = {metric: noise_between(history, metric, (baseline.cells, other.cells)) for metric in wanted}
         self.drafts: list[Draft] = [
             draft
             for one in self._workloads
@@ -81,9 +81,10 @@ class _Prepared:
     ) -> Pair:
         """The finished record."""
         baseline, other = self._sides
+        noise = {metric: self._noise[metric] for metric in self._headlines}
         warnings = (
             *doubts.of_design(self._design, n_family),
-            *doubts.of_noise(self._noise.values(), self._design),
+            *doubts.of_noise(noise.values(), self._design),
             *doubts.of_what_only_one_has(self._workloads),
             *doubts.of_failures(self._sides),
             *doubts.of_outliers(changed),
@@ -93,19 +94,24 @@ class _Prepared:
             baseline=_arm(baseline),
             other=_arm(other),
             design=self._design,
-            rows=tuple(doubts.doubted(row, self._design, self._noise.get(row.metric)) for row in rows),
+            rows=tuple(doubts.doubted(row, self._design, noise.get(row.metric)) for row in rows),
             means=mean_rows(self._workloads, rows, is_paired=self._design.is_paired),
             differences=differences(baseline, other, about, first_cells(self._workloads)),
-            noise=self._noise,
+            noise=noise,
             warnings=warnings,
         )
 
 
-def _noise(history: Sequence[CellResult], metric: str, baseline: Side, other: Side) -> Noise:
-    is_one_device = baseline.fingerprint == other.fingerprint and baseline.is_simulated == other.is_simulated
-    lowest = floor(history, metric, baseline.fingerprint, is_simulated=baseline.is_simulated) if is_one_device else None
-    sessions, is_whole, n_runs = between(history, metric, (baseline.cells, other.cells))
-    return Noise(floor=lowest, sessions=sessions, is_whole=is_whole, n_runs=n_runs)
+def _common_metrics(workloads: Iterable[Matched]) -> Iterator[str]:
+    """What both arms have in some workload."""
+    for metric in METRICS:
+        name = metric.name
+        if any(all(_has(cells, name) for cells in (one.baseline, one.other)) for one in workloads):
+            yield name
+
+
+def _has(cells: Iterable[CellResult], metric: str) -> bool:
+    return any(cell.values.get(metric) for cell in cells)
 
 
 def _arm(side: Side) -> Arm:

@@ -8,13 +8,14 @@ functions of cells, so a run that is removed leaves no trace.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
 
 from collector import stats
 from collector.compare.values import paired_values, values_of
 from collector.queries import CellResult
+from collector.schedule import HEADLINE_METRICS
 from collector.stats import Estimate, SessionNoise
 
 LEAST_SESSIONS = 3
@@ -64,6 +65,30 @@ class Noise:
     n_runs: int
 
 
+def noise_of(history: Sequence[CellResult], cells: Sequence[CellResult]) -> dict[str, Noise]:
+    """
+    By headline metric the noise of the device on which an arm ran.
+
+    Args:
+        history: cells of any runs, those of the arm among them.
+        cells: of the arm; of one device.
+    """
+    return {
+        metric: noise_between(history, metric, (cells, cells))
+        for metric in HEADLINE_METRICS
+        if any(cell.values.get(metric) for cell in cells)
+    }
+
+
+def noise_between(history: Sequence[CellResult], metric: str, sides: Sequence[Sequence[CellResult]]) -> Noise:
+    """The noise behind a comparison of two arms; a floor only where both ran on one device."""
+    fingerprint, kind = place = _place(sides[0][0])
+    is_one_device = all(_place(cells[0]) == place for cells in sides)
+    lowest = floor(history, metric, fingerprint, is_simulated=kind == "simulated") if is_one_device else None
+    sessions, is_whole, n_runs = between(session_estimates(history, metric), sides)
+    return Noise(floor=lowest, sessions=sessions, is_whole=is_whole, n_runs=n_runs)
+
+
 def floor(history: Iterable[CellResult], metric: str, fingerprint: str | None, *, is_simulated: bool) -> Floor | None:
     """
     The newest A against A on a device; None where there is none.
@@ -94,61 +119,56 @@ def twin_cells(cells: Iterable[CellResult]) -> Iterator[tuple[CellResult, CellRe
                     yield first, second
 
 
-def session_estimates(cells: Iterable[CellResult], metric: str) -> dict[tuple[str, ...], list[float]]:
+Sessions = Mapping[tuple[str, ...], list[float]]
+"""By device, kind of backend, arm, version of the engine and workload: one estimate a run, the oldest first."""
+
+
+def session_estimates(cells: Iterable[CellResult], metric: str) -> Sessions:
     """
-    By device, arm, version of the engine and workload: the estimate of each run, the oldest first.
+    The estimates of every arm and workload, run by run.
 
     An arm that a run had twice counts once, with all its launches.
     """
     values: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for cell in sorted(cells, key=lambda cell: cell.started_at_utc):
-        if cell.machine is not None:
-            values[_session_key(cell)][cell.run_id] += cell.values.get(metric, ())
+        if cell.machine is not None and min(cell.values.get(metric, ()), default=0.0) > 0:
+            values[_session_key(cell)][cell.run_id] += cell.values[metric]
     return {
         key: [stats.interval(of_run).value for of_run in by_run.values() if len(of_run) >= LEAST_LAUNCHES]
         for key, by_run in values.items()
     }
 
 
-def between(
-    history: Sequence[CellResult], metric: str, sides: Sequence[Sequence[CellResult]]
-) -> tuple[SessionNoise | None, bool, int]:
+def between(sessions: Sessions, sides: Sequence[Sequence[CellResult]]) -> tuple[SessionNoise | None, bool, int]:
     """
     Noise between the sessions of two arms.
 
     The compared arms themselves are asked first; where they have too few runs, all that was measured on their device.
 
     Args:
+        sessions: of the metric, from :func:`session_estimates`.
         sides: cells of the two arms that are compared.
 
     Returns:
         The noise, whether it is known for both sides, and how many runs the best known of their cells has.
     """
-    noises = [_of_side(history, metric, cells) for cells in sides]
-    n_runs = max((_n_runs(history, metric, cells) for cells in sides), default=0)
+    noises = [_of_side(sessions, cells) for cells in sides]
+    keys = {_session_key(cell) for cells in sides for cell in cells if cell.machine is not None}
+    n_runs = max((len(estimates) for key, estimates in sessions.items() if key in keys), default=0)
     known = [one for one in noises if one is not None]
     if not known:
         return None, False, n_runs
-    is_one_device = len({_fingerprint(cells) for cells in sides}) == 1
-    if is_one_device:
+    if len({_place(cells[0]) for cells in sides}) == 1:
         return max(known, key=lambda one: one.n), True, n_runs
     n_sessions = [len({cell.run_id for cell in cells}) for cells in sides]
     return _together(noises, n_sessions), len(known) == len(noises), n_runs
 
 
-def _of_side(history: Sequence[CellResult], metric: str, cells: Sequence[CellResult]) -> SessionNoise | None:
-    there = _there(history, _fingerprint(cells), is_simulated=cells[0].backend == "simulated")
-    groups = session_estimates(there, metric)
-    labels = {cell.arm.label for cell in cells}
-    own = [estimates for key, estimates in groups.items() if key[1] in labels and len(estimates) >= LEAST_SESSIONS]
-    any_arm = [estimates for estimates in groups.values() if len(estimates) >= LEAST_SESSIONS]
-    chosen = [[value for value in estimates if value > 0] for estimates in own or any_arm]
-    return stats.pooled_noise([estimates for estimates in chosen if len(estimates) >= LEAST_SESSIONS])
-
-
-def _n_runs(history: Sequence[CellResult], metric: str, cells: Sequence[CellResult]) -> int:
-    keys = {_session_key(cell) for cell in cells if cell.machine is not None}
-    return max((len(found) for key, found in session_estimates(history, metric).items() if key in keys), default=0)
+def _of_side(sessions: Sessions, cells: Sequence[CellResult]) -> SessionNoise | None:
+    place, labels = _place(cells[0]), {cell.arm.label for cell in cells}
+    there = {key: found for key, found in sessions.items() if key[:2] == place}
+    own = stats.pooled_noise([found for key, found in there.items() if key[2] in labels])
+    return own or stats.pooled_noise(list(there.values()))
 
 
 def _together(noises: Sequence[SessionNoise | None], n_sessions: Sequence[int]) -> SessionNoise:
@@ -194,21 +214,17 @@ def _farthest(ratio: Estimate) -> float | None:
 
 
 def _there(cells: Iterable[CellResult], fingerprint: str | None, *, is_simulated: bool) -> list[CellResult]:
-    return [
-        cell
-        for cell in cells
-        if cell.machine is not None
-        and cell.machine.fingerprint == fingerprint
-        and (cell.backend == "simulated") == is_simulated
-    ]
+    place = (fingerprint, "simulated" if is_simulated else "real")
+    return [cell for cell in cells if cell.machine is not None and _place(cell) == place]
 
 
-def _fingerprint(cells: Sequence[CellResult]) -> str | None:
-    machine = cells[0].machine
-    return machine.fingerprint if machine else None
+def _place(cell: CellResult) -> tuple[str, str]:
+    """The device, and whether a model ran there or a simulator: the one says nothing about the other."""
+    fingerprint = cell.machine.fingerprint if cell.machine else ""
+    return fingerprint, "simulated" if cell.backend == "simulated" else "real"
 
 
 def _session_key(cell: CellResult) -> tuple[str, ...]:
-    machine, asked = cell.machine, cell.workload
-    fingerprint, version = (machine.fingerprint, machine.engine_version or "") if machine else ("", "")
-    return (fingerprint, cell.arm.label, version, asked.kind, asked.shape_label, asked.prompt_path or "")
+    asked, version = cell.workload, cell.machine.engine_version if cell.machine else None
+    shape = (asked.kind, asked.shape_label, asked.prompt_path or "")
+    return (*_place(cell), cell.arm.label, version or "", *shape)

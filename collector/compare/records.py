@@ -49,11 +49,6 @@ class Side:
         machine = self.cells[0].machine
         return machine.fingerprint if machine else None
 
-    @property
-    def is_simulated(self) -> bool:
-        """Whether no model ran."""
-        return any(cell.backend == "simulated" for cell in self.cells)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:

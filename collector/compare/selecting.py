@@ -91,9 +91,11 @@ def fitting(cells: Iterable[CellResult], query: Query) -> list[CellResult]:
 
 
 def by_arm(cells: Iterable[CellResult]) -> list[tuple[CellResult, ...]]:
-    """Cells grouped by arm and run, in the order in which the plans list them."""
+    """Cells grouped by run and arm, in the order in which the plans list them."""
     groups: dict[tuple[str, int | None, str], list[CellResult]] = {}
-    for cell in cells:
+    runs: dict[str, int] = {}
+    places = [(runs.setdefault(cell.run_id, len(runs)), cell.arm_index or 0, cell) for cell in cells]
+    for _, _, cell in sorted(places, key=lambda place: place[:2]):
         groups.setdefault((cell.run_id, cell.arm_index, cell.arm.label), []).append(cell)
     return [tuple(group) for group in groups.values()]
 
