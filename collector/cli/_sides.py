@@ -15,8 +15,6 @@ BASELINE_MODEL = "llama-2-7b"
 N_RECENT_RUNS = 200
 """Newest runs in which an arm is looked for and from which the noise is taken."""
 
-_LIKE_THIS = f"write for example: {EXAMPLE}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -74,14 +72,14 @@ def resolve(reader: Reader, words: Sequence[str]) -> Asked:
         StoreError: no such run.
     """
     if len(words) > 3:
-        raise UsageError(f"compare takes at most RUN, A and B; these are {len(words)} words", _LIKE_THIS)
+        raise UsageError(f"compare takes at most RUN, A and B; these are {len(words)} words", EXAMPLE)
     queries = [parse(word) for word in words]
     finder = _Finder(reader)
     if len(words) < 2:
         return _whole_run(finder, queries[0] if queries else parse("last"))
     scope = queries.pop(0) if len(words) == 3 else None
     if scope is not None and not scope.is_whole_run:
-        raise UsageError(f"the first of three words is a run, not {scope.text!r}", _LIKE_THIS)
+        raise UsageError(f"the first of three words is a run, not {scope.text!r}", EXAMPLE)
     first, second = queries
     metric = _one_metric(first, second)
     sides = [_arms(finder, query, cells) for query, cells in _where(finder, scope, first, second)]
@@ -122,7 +120,7 @@ def recent_cells(reader: Reader, pairs: Iterable[tuple[Side, Side]]) -> list[Cel
 
 def _whole_run(finder: _Finder, query: Query) -> Asked:
     if not query.is_whole_run:
-        raise UsageError(f"one arm alone, {query.text!r}, is compared with nothing", _LIKE_THIS)
+        raise UsageError(f"one arm alone, {query.text!r}, is compared with nothing", EXAMPLE)
     if len(query.runs) > 1:
         raise UsageError(f"{query.text!r} names several runs as one side", "name another side to compare them with")
     cells = finder.of_refs(query.runs)

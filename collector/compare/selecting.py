@@ -57,13 +57,15 @@ def parse(text: str) -> Query:
     for word in text.split(","):
         name, equals, value = (part.strip() for part in word.partition("="))
         if not equals or not value:
-            raise UsageError(f"{text!r}: {word!r} is no field=value", f"write for example: {EXAMPLE}")
+            raise UsageError(f"{text!r}: {word!r} is no field=value", EXAMPLE)
         if name in given:
             raise UsageError(f"{text!r} names {name} twice", "name an arm by each field once")
         _check_field(name)
         given[name] = value
     if given.get("metric", next(iter(BY_NAME))) not in BY_NAME:
-        raise UsageError(f"there is no metric {given['metric']!r}", registry.did_you_mean(given["metric"], BY_NAME))
+        near = [name for name in BY_NAME if given["metric"] in name]
+        hint = f"perhaps {' or '.join(near)}" if near else registry.did_you_mean(given["metric"], BY_NAME)
+        raise UsageError(f"there is no metric {given['metric']!r}", hint)
     return Query(
         text=text,
         runs=_runs(given["run"]) if "run" in given else (),
