@@ -55,10 +55,11 @@ class LlamaCppEngine:
         with (
             loading.loaded_model(api, model, asked) as handle,
             loading.made_context(api, handle, asked) as context,
+            loading.thread_pool(api, context, asked.threads) as has_pool,
             loading.greedy_sampler(api) as sampler,
         ):
             load_s = (time.perf_counter_ns() - start_ns) / 1e9
-            loaded = loading.read_back(api, handle, context, asked, load_s)
+            loaded = loading.read_back(api, handle, context, asked, load_s=load_s, has_pool=has_pool)
             binding.start_log()  # an error from now on is not one of loading
             yield LlamaCppSession(api, Handles(model=handle, context=context, sampler=sampler), model, loaded)
 

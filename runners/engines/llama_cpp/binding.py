@@ -109,14 +109,20 @@ def library_path(module: Any, name: str = "llama") -> Path | None:
     return path if path.exists() else None
 
 
-def text_of(module: Any, function: str) -> str | None:
-    """Result of an exported function without arguments that the binding does not declare; None if it is missing."""
+def undeclared(module: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """An exported function that the binding does not declare, of the library or of its own dependencies, or None."""
     try:
-        call = getattr(module._lib, function)  # noqa: SLF001  # symbols of the library's own dependencies
+        call = getattr(module._lib, name)  # noqa: SLF001  # the only way to it
     except AttributeError:
         return None
-    call.restype, call.argtypes = ctypes.c_char_p, []
-    value = call()
+    call.restype, call.argtypes = result, list(arguments)
+    return call
+
+
+def text_of(module: Any, function: str) -> str | None:
+    """Result of an undeclared function without arguments; None if it is missing."""
+    call = undeclared(module, function, ctypes.c_char_p)
+    value = call() if call else None
     return value.decode(errors="replace") if value else None
 
 

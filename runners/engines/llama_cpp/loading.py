@@ -14,6 +14,7 @@ from runners.errors import FailureKind, RunnerUnavailable
 
 _NO_TOKENIZER = 0  # LLAMA_VOCAB_TYPE_NONE: asking for the kind of a token would abort
 _SPECIAL_BITS = 0b1011  # unknown, unused, control
+_ROOM_FOR_POOL_PARAMS = 4096  # the library fills it; 532 bytes in ggml 0.25, most of them a mask of 512 processors
 
 
 @contextmanager
@@ -93,6 +94,36 @@ def made_context(api: Any, model_handle: Any, settings: Settings) -> Iterator[An
 
 
 @contextmanager
+def thread_pool(api: Any, context: Any, n_threads: int) -> Iterator[bool]:
+    """
+    A pool of threads that stays from one token to the next, as llama-bench and llama.cpp's own programs have it.
+
+    Without one the library makes a pool for every graph: 0.5 us a token where OpenMP keeps the threads themselves, and
+    threads that are started and ended for every token where it was built without OpenMP.
+
+    Yields:
+        Whether there is one; the calls for it are exported, but not declared by the binding.
+    """
+    fill = binding.undeclared(api, "ggml_threadpool_params_init", None, ctypes.c_void_p, ctypes.c_int)
+    make = binding.undeclared(api, "ggml_threadpool_new", ctypes.c_void_p, ctypes.c_void_p)
+    free = binding.undeclared(api, "ggml_threadpool_free", None, ctypes.c_void_p)
+    attach = binding.undeclared(api, "llama_attach_threadpool", None, *[ctypes.c_void_p] * 3)
+    detach = binding.undeclared(api, "llama_detach_threadpool", None, ctypes.c_void_p)
+    if not all((fill, make, free, attach, detach)):
+        yield False
+        return
+    params = ctypes.create_string_buffer(_ROOM_FOR_POOL_PARAMS)
+    fill(params, n_threads)
+    pool = make(params)
+    attach(context, pool, None)
+    try:
+        yield True
+    finally:
+        detach(context)
+        free(pool)
+
+
+@contextmanager
 def greedy_sampler(api: Any) -> Iterator[Any]:
     """The library's own sampler chain with the greedy sampler in it."""
     params = api.llama_sampler_chain_default_params()
@@ -120,7 +151,9 @@ def check_room(n_ctx: int, n_trained: int) -> None:
         )
 
 
-def read_back(api: Any, model_handle: Any, context: Any, settings: Settings, load_s: float) -> Loaded:
+def read_back(
+    api: Any, model_handle: Any, context: Any, settings: Settings, *, load_s: float, has_pool: bool
+) -> Loaded:
     """Everything that is in effect now, from the library's calls and its log."""
     seen = evidence.read(binding.LOG)
     is_on_cpu = seen.backend in {"cpu", None}
@@ -136,7 +169,7 @@ def read_back(api: Any, model_handle: Any, context: Any, settings: Settings, loa
         compute_bytes=seen.n_bytes("compute"),
         backend=seen.backend,
         n_threads=api.llama_n_threads(context),
-        options=_in_effect(api, context, settings, seen),
+        options=_in_effect(api, context, settings, seen) | {"thread_pool": "kept" if has_pool else "per graph"},
         model=model,
         flags=tuple(flags),
         engine_reported={

@@ -107,6 +107,7 @@ def test_loaded_says_what_is_in_effect(session: LlamaCppSession) -> None:
     assert loaded.options["kv_type"] == "f16"
     assert loaded.options["flash_attn"] == "on"  # asked was auto
     assert loaded.options["n_gpu_layers"] == 0  # asked were all
+    assert loaded.options["thread_pool"] == "kept"
     # two layers of K and V, 4 heads of 64 values, 2 bytes each
     assert loaded.kv_bytes == 2 * 2 * 256 * 4 * 64 * 2
     tensor_bytes = loaded.model["tensor_bytes"]

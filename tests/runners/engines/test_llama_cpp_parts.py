@@ -8,6 +8,7 @@ import struct
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -73,6 +74,34 @@ def test_a_load_mode_is_three_switches_in_an_older_version(mode: str, switched_o
     params = OfOlderVersion(use_mmap=True)
     binding.set_fields(params, **loading.load_fields(params, mode))
     assert {name for name, _ in params._fields_ if getattr(params, name)} == switched_on
+
+
+def test_without_the_calls_for_it_there_is_no_pool_of_threads() -> None:
+    with loading.thread_pool(SimpleNamespace(_lib=SimpleNamespace()), None, 1) as has_pool:
+        assert not has_pool
+
+
+def test_a_pool_of_threads_is_attached_and_freed_after_it_was_detached() -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def noted(name: str, result: int | None = None) -> Any:
+        def call(*given: Any) -> int | None:
+            calls.append((name, *(value for value in given if isinstance(value, int | str | None))))
+            return result
+
+        return call
+
+    pools = {"ggml_threadpool_params_init": None, "ggml_threadpool_new": 7, "ggml_threadpool_free": None}
+    names = {**pools, "llama_attach_threadpool": None, "llama_detach_threadpool": None}
+    library = SimpleNamespace(**{name: noted(name, result) for name, result in names.items()})
+    with loading.thread_pool(SimpleNamespace(_lib=library), "context", 3) as has_pool:
+        assert has_pool
+        assert calls == [
+            ("ggml_threadpool_params_init", 3),
+            ("ggml_threadpool_new",),
+            ("llama_attach_threadpool", "context", 7, None),
+        ]
+    assert calls[3:] == [("llama_detach_threadpool", "context"), ("ggml_threadpool_free", 7)]
 
 
 def test_every_call_is_in_the_list_that_is_checked_when_the_binding_is_loaded() -> None:
