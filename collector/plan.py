@@ -14,7 +14,7 @@ from collector import catalog, models, paths, physics
 from collector.errors import ModelNotFound, UsageError
 from collector.suite import Arm, ArmSpec, Plan, Suite
 from runners import device, handover, interpreter, registry
-from runners.contract import Engine, ModelRef, Option, Scalar, Workload
+from runners.contract import Engine, ModelRef, Option, Scalar, Workload, WorkloadKind
 from runners.errors import FailureKind, ModelError, RunnerError, RunnerUnavailable
 
 OnProgress = Callable[[str, int, int], None]
@@ -69,9 +69,19 @@ def make_plan(suite: Suite, specs: Iterable[ArmSpec], *, seed: int, on_progress:
         RunnerError, UsageError: what cannot run here, with the remedy.
     """
     specs = tuple(specs)
+    _check_duration(suite)
     for spec in specs:
         check_spec(spec, suite.workloads)
     return of_suite(suite, checked(_told_apart(tuple(_resolve(spec, on_progress) for spec in specs)), suite), seed=seed)
+
+
+def _check_duration(suite: Suite) -> None:
+    kernels = [w.name for w in suite.workloads if w.kind is WorkloadKind.KERNEL]
+    if suite.duration_s is not None and kernels:
+        raise UsageError(
+            f"workload {kernels[0]!r} is a kernel workload, which has no burst and no sustained rate",
+            "leave out the duration, or repeat a generation: phibench run sustained",
+        )
 
 
 def against_itself(suite: Suite, spec: ArmSpec, *, seed: int, on_progress: OnProgress) -> Plan:

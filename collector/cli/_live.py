@@ -29,6 +29,8 @@ _SHOWN = (
     ("ttft_s", "first token {} s"),
     ("kernel_prefill_tok_per_s", "kernel prefill {} tok/s"),
     ("kernel_decode_tok_per_s", "kernel decode {} tok/s"),
+    ("burst_tok_per_s", "burst {} tok/s"),
+    ("sustained_tok_per_s", "sustained {} tok/s"),
 )
 
 
@@ -44,6 +46,7 @@ class LiveRun:
         self._left_s = forecast.total_s if forecast else None
         self._begun_s = time.monotonic()
         self._values: dict[str, float | None] = {}
+        self._traces: list[Trace] = []
         self._peak_bytes: float | None = None
         self._n_threads: int | None = None
         self._is_simulated = False
@@ -63,7 +66,7 @@ class LiveRun:
 
     def launch_started(self, job: Job, block: int, position: int, n_cells: int) -> None:
         """Name the cell."""
-        self._values, self._peak_bytes, self._n_threads = {}, None, None
+        self._traces, self._peak_bytes, self._n_threads = [], None, None
         label = self._labels[_key(job)].ljust(max(map(len, self._labels.values())))
         self._where = f"block {block + 1}/{self._plan.n_blocks}  {label}  {job.workload.name}"
         self._draw("starting")
@@ -76,15 +79,25 @@ class LiveRun:
             loaded = from_wire(Loaded, event.data)
             self._n_threads, self._is_simulated = loaded.n_threads, loaded.backend == "simulated"
         elif event.type is EventType.ITERATION and not event.data["is_warmup"]:
-            self._values = metrics.derive(from_wire(Trace, event.data["trace"]), job.workload, self._n_threads)
+            self._traces.append(from_wire(Trace, event.data["trace"]))
         elif event.type is EventType.READING:
             self._peak_bytes = event.data["reading"].get("peak_rss_bytes", self._peak_bytes)
 
     def launch_ended(self, job: Job, last: Event, duration_s: float) -> None:
         """One line that stays."""
         self._n_ended += 1
+        self._values = self._derived(job)
         text = self._failed(last.data) if last.type is EventType.FAILED else self._numbers()
         self._print(Text(f"{self._where}  {text}"))
+
+    def _derived(self, job: Job) -> dict[str, float | None]:
+        """What the launch came to: of a sustained one burst and tail, of any other its last generation."""
+        if not self._traces:
+            return {}
+        if job.duration_s is None:
+            return metrics.derive(self._traces[-1], job.workload, self._n_threads)
+        evidence = metrics.LaunchEvidence(workload=job.workload, traces=tuple(self._traces), duration_s=job.duration_s)
+        return metrics.derive_launch(evidence)
 
     def waiting(self, conditions: Sequence[str]) -> None:
         """The gate is not open yet."""

@@ -43,7 +43,7 @@ def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db
         n_launches = outcome.n_done + outcome.n_failed
         screen.print(f"{outcome.n_failed} of {n_launches} launches failed: phibench show {outcome.run_id}")
     for line in _next(outcome, cells, db):
-        screen.print(f"next    {line}")
+        screen.print(f"next    {line}", soft_wrap=True)
     screen.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
 
 
@@ -70,5 +70,5 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
         ]
         if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
             steps.insert(0, (_with_blocks(provenance.command_line(), 8), "enough for intervals"))
-    width = max(len(command) for command, _ in steps)
+    width = min(_LONGEST_ALIGNED, max(len(command) for command, _ in steps))
     return [f"{command:<{width}}    {purpose}" for command, purpose in steps]

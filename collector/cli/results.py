@@ -37,6 +37,7 @@ def show(ref: str, *, with_events: bool, db: str, as_json: bool) -> None:
     """
     from collector.cli import _show
     from collector.cli._output import console
+    from collector.cli._sustained import print_over_time
     from collector.queries import Reader
 
     with Reader.open(db) as reader:
@@ -44,7 +45,12 @@ def show(ref: str, *, with_events: bool, db: str, as_json: bool) -> None:
             _show.print_events(reader, ref)
         elif "/" in ref:
             launch = reader.launch(ref)
-            echo_json("launch", launch) if as_json else _show.print_launch(console(), launch)
+            if as_json:
+                echo_json("launch", launch)
+            else:
+                _show.print_launch(console(), launch)
+                if launch.job.get("duration_s") is not None:
+                    print_over_time(console(), reader.events(ref))
         else:
             run_id = reader.resolve_run(ref)
             run, launches, cells = reader.run(run_id), reader.launches(run_id), reader.cells([run_id])

@@ -60,6 +60,22 @@ def test_like_repeats_arms_seed_order_and_number_of_blocks(tmp_path: Path) -> No
     assert again["run"]["seed"] == first["run"]["seed"]
 
 
+def test_a_sustained_run_tells_burst_and_tail_and_shows_a_launch_over_time(tmp_path: Path) -> None:
+    arm = "engine=fake heat_frac=0.3 heat_tau_s=20"
+    words = ["--model", "phi-3-mini-4k", "--arm", arm, "--duration", "120s", "--blocks", "1"]
+    out = phibench("run", "sustained", *words, cwd=tmp_path).stdout
+    assert re.search(r"block 1/1 .* burst \d+\.\d+ tok/s   sustained \d+\.\d+ tok/s", out)
+    assert "decode" not in out.split("block 1/1")[1].split("next")[0]
+    launch = phibench("show", "last/1", cwd=tmp_path).stdout
+    assert "retained_frac" in launch
+    assert "decode_tok_per_s" not in launch
+
+
+def test_a_kernel_workload_has_no_sustained_rate(tmp_path: Path) -> None:
+    done = phibench("run", "kernels", "--engine", "fake", "--duration", "10s", cwd=tmp_path, code=2)
+    assert "kernel workload, which has no burst" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
