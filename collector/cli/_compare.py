@@ -8,8 +8,10 @@ from rich.text import Text
 
 from collector.cli import _numbers as numbers
 from collector.cli._findings import findings, ratio
+from collector.cli._sides import against_baseline
 from collector.cli._tables import fitted, metric_column, plain_table
-from collector.compare import Arm, Comparison, Noise, Pair, Row
+from collector.compare import Arm, Comparison, Noise, Pair, Row, compare
+from collector.queries import CellResult
 from collector.stats import Estimate
 
 _BESIDES = ("prefill_tok_per_s", "retained_frac", "peak_rss_bytes")
@@ -57,10 +59,10 @@ def print_comparison(console: Console, comparison: Comparison, screen: Screen, w
         console.print(Text(sentence), soft_wrap=True)
         console.print()
         _print_arms(console, pair)
-        _print_lines(console, _design(pair, comparison))
+        _print_lines(console, design_lines(pair, comparison))
         _print_rows(console, pair, screen)
         console.print()
-        _print_lines(console, _differing(pair))
+        _print_lines(console, difference_lines(pair))
         _print_lines(console, noise_lines(pair))
         for warning in pair.warnings:
             console.print(Text(f"note: {warning}"), soft_wrap=True)
@@ -68,32 +70,32 @@ def print_comparison(console: Console, comparison: Comparison, screen: Screen, w
             console.print(Text("─" * 40))
     for warning in warnings:
         console.print(Text(f"note: {warning}"), soft_wrap=True)
+    console.print(Text(evidence(comparison)), soft_wrap=True)
+
+
+def print_ratios(console: Console, cells: Sequence[CellResult], run_id: str) -> None:
+    """The arms of one run against its baseline, every row with a verdict; nothing where there is one arm."""
+    pairs = against_baseline(cells)
+    if not pairs:
+        return
+    comparison = compare(pairs)
+    headers = ("ratio", "p (Holm)")
+    for pair in comparison.pairs:
+        title = f"{pair.other.name} / {pair.baseline.name}"
+        table = plain_table(title, *headers, "verdict", right=headers)
+        for row in pair.family:
+            table.add_row(
+                f"{row.workload} {metric_column(row.metric).header}", ratio(row.ratio), p_text(row), verdict_text(row)
+            )
+        console.print()
+        console.print(fitted(console, table))
+    console.print(Text(f"more: phibench compare {run_id}"))
+
+
+def evidence(comparison: Comparison) -> str:
+    """The commands that show the launches behind it."""
     runs = dict.fromkeys(run for pair in comparison.pairs for arm in (pair.baseline, pair.other) for run in arm.runs)
-    console.print(Text(f"evidence  {'; '.join(f'phibench show {run}' for run in runs)}"), soft_wrap=True)
-
-
-def markdown(comparison: Comparison, screen: Screen, warnings: Sequence[str] = ()) -> str:
-    """The same as Markdown, for an issue or a pull request."""
-    parts: list[str] = []
-    for sentence, pair in zip(findings(comparison, screen.here), comparison.pairs, strict=True):
-        parts += [f"**{_escaped(sentence)}**", "", f"A: {_escaped(_arm(pair.baseline))}  "]
-        parts += [
-            f"B: {_escaped(_arm(pair.other))}",
-            "",
-            *(f"{line}  " for line in (*_doubt(pair), *_design(pair, comparison))),
-            "",
-        ]
-        parts += ["| workload | metric | A | B | ratio B/A | p (Holm) | verdict |", "|---|---|---:|---:|---:|---:|---|"]
-        for row in screen.rows(pair):
-            cells = (f"{row.workload} {row.shape}", metric_column(row.metric).header, *_values(row))
-            last = (_p(row), _escaped(", ".join([_verdict(row), *([row.refusal] if row.refusal else row.doubts)])))
-            parts.append(f"| {' | '.join((*cells, *last))} |")
-        for mean in pair.means if screen.metric is None else ():
-            name = f"geometric mean of {mean.n_workloads} workloads"
-            parts.append(f"| {name} | {metric_column(mean.metric).header} | | | {ratio(mean.ratio)} | | |")
-        parts += ["", *(f"{_escaped(line)}  " for line in (*_differing(pair), *noise_lines(pair)))]
-        parts += ["", *(f"> note: {_escaped(warning)}  " for warning in pair.warnings), ""]
-    return "\n".join([*parts, *(f"> note: {_escaped(warning)}  " for warning in warnings)])
+    return f"evidence  {'; '.join(f'phibench show {run}' for run in runs)}"
 
 
 def noise_lines(pair: Pair) -> list[str]:
@@ -122,17 +124,17 @@ def between_lines(noise: Mapping[str, Noise]) -> list[str]:
 
 def _print_arms(console: Console, pair: Pair) -> None:
     for letter, arm, n in zip("AB", (pair.baseline, pair.other), pair.design.n_launches, strict=True):
-        console.print(Text(f"{letter}  {_arm(arm)}, {n} launches"), soft_wrap=True)
-    _print_lines(console, _doubt(pair))
+        console.print(Text(f"{letter}  {arm_text(arm)}, {n} launches"), soft_wrap=True)
+    _print_lines(console, doubt_lines(pair))
 
 
-def _arm(arm: Arm) -> str:
+def arm_text(arm: Arm) -> str:
     words = [arm.label] if arm.name in {arm.label, f"run {arm.runs[0]}"} else [arm.name, arm.label]
     runs = f"run{'s' if len(arm.runs) > 1 else ''} {', '.join(arm.runs)}"
     return " · ".join([*words, runs])
 
 
-def _doubt(pair: Pair) -> list[str]:
+def doubt_lines(pair: Pair) -> list[str]:
     """The flags of the two arms, in one line where they are the same."""
     first, second = (", ".join(arm.flags) for arm in (pair.baseline, pair.other))
     if first == second:
@@ -140,7 +142,7 @@ def _doubt(pair: Pair) -> list[str]:
     return [f"doubt on {letter}: {flags}" for letter, flags in (("A", first), ("B", second)) if flags]
 
 
-def _design(pair: Pair, comparison: Comparison) -> list[str]:
+def design_lines(pair: Pair, comparison: Comparison) -> list[str]:
     design = pair.design
     band = f"band ±{100 * comparison.band_frac:g} %"
     family = f"{comparison.n_family} row{'' if comparison.n_family == 1 else 's'} tested together"
@@ -164,7 +166,12 @@ def _print_rows(console: Console, pair: Pair, screen: Screen) -> None:
         table = plain_table(f"{name} {shape}", *headers, "verdict", right=headers)
         table.padding = (0, 2 if is_wide else 1, 0, 0)
         for row in rows:
-            cells = [metric_column(row.metric).header, *_values(row), *([_p(row)] if is_wide else []), _verdict(row)]
+            cells = [
+                metric_column(row.metric).header,
+                *value_texts(row),
+                *([p_text(row)] if is_wide else []),
+                verdict_text(row),
+            ]
             table.add_row(*cells)
         console.print()
         console.print(fitted(console, table))
@@ -184,7 +191,7 @@ def _doubts(rows: Iterable[Row]) -> Iterator[str]:
         yield f"  {', '.join(names)}: {doubt}"
 
 
-def _values(row: Row) -> tuple[str, str, str]:
+def value_texts(row: Row) -> tuple[str, str, str]:
     scale = metric_column(row.metric).scale
     return _value(row.baseline, scale), _value(row.other, scale), ratio(row.ratio)
 
@@ -195,17 +202,17 @@ def _value(found: Estimate | None, scale: float) -> str:
     return numbers.with_interval(found.value, found.low, found.high, found.n, scale)
 
 
-def _verdict(row: Row) -> str:
+def verdict_text(row: Row) -> str:
     if row.refusal is not None:
         return "not compared"
     return str(row.verdict) if row.verdict is not None else ""
 
 
-def _p(row: Row) -> str:
+def p_text(row: Row) -> str:
     return "" if row.p_holm is None else f"{row.p_holm:.2g}"
 
 
-def _differing(pair: Pair) -> list[str]:
+def difference_lines(pair: Pair) -> list[str]:
     if not pair.differences:
         return ["they differ also in: nothing else that is known"]
     lines = [f"  {one.field}: {one.baseline} / {one.other}" for one in pair.differences]
@@ -220,7 +227,3 @@ def _print_lines(console: Console, lines: Iterable[str]) -> None:
 def _short(metric: str) -> str:
     """The header without its unit: 'decode', 'first token'."""
     return metric_column(metric).header.rsplit(" ", 1)[0]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from collector.cli import _numbers as numbers
+from collector.cli._compare import print_ratios
 from collector.cli._findings import finding_of_run
 from collector.cli._physics import print_ceilings
-from collector.cli._tables import fitted, plain_table, print_cells
+from collector.cli._tables import fitted, metric_column, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
 from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
+from collector.schedule import HEADLINE_METRICS
 from runners import device
 from runners.contract import FLAG_MEANING, Flag
 from runners.wire import to_wire
@@ -55,6 +57,7 @@ def print_run(screen: Console, run: RunRow, launches: Sequence[LaunchRow], cells
     if sentence:
         screen.print(Text(f"\n{sentence}"), soft_wrap=True)
     print_cells(screen, cells)
+    print_ratios(screen, cells, run.id)
     _print_memory(screen, cells)
     print_ceilings(screen, cells)
     _print_launches(screen, run, launches)
@@ -116,19 +119,18 @@ def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
 
 
 def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow]) -> None:
-    right = ("block", "decode tok/s", "first token s", "load s")
+    """In the order in which they ran; one column a metric that they have, so that none stands for two."""
+    names = [name for name in (*HEADLINE_METRICS, "load_s") if any(name in launch.stats for launch in launches)]
+    right = ("block", *(metric_column(name).header for name in names))
     table = plain_table("launch", "block", "workload", "arm", *right[1:], "state", right=right)
     for launch in launches:
-        stats = launch.stats
-        decode = stats.get("decode_tok_per_s", stats.get("kernel_decode_tok_per_s"))
         words = [launch.failure_kind or launch.state, *(["set aside"] if launch.is_orphaned else [])]
-        values = (decode, stats.get("ttft_s"), stats.get("load_s"))
         table.add_row(
             f"{run.id}/{launch.number}",
             str(launch.block + 1),
             launch.workload,
             launch.arm_label,
-            *(numbers.plain(value) for value in values),
+            *(numbers.plain(launch.stats.get(name)) for name in names),
             ", ".join(words),
         )
     screen.print()

@@ -61,7 +61,7 @@ def compare(
     Arms of one run are paired by block; of different runs they are not, and only look faster or slower.
     """
     from collector import compare as core
-    from collector.cli import _compare, _rerun, _sides
+    from collector.cli import _compare, _compare_markdown, _rerun, _sides
     from collector.cli._output import console
     from collector.queries import Reader
 
@@ -78,7 +78,7 @@ def compare(
         warnings = [*(text for pair in found.pairs for text in pair.warnings), *asked.warnings]
         echo_json("comparison", found, list(dict.fromkeys(warnings)))
     elif as_markdown:
-        click.echo(_compare.markdown(found, shown, asked.warnings))
+        click.echo(_compare_markdown.markdown(found, shown, asked.warnings))
     else:
         _compare.print_comparison(console(), found, shown, asked.warnings)
     leave(exit_code(fail_on, (row for pair in found.pairs for row in shown.rows(pair) if row.is_headline)))
