@@ -164,8 +164,8 @@ def _fits(cell: CellResult, name: str, value: str) -> bool:
     if name == "device":
         fingerprint = cell.machine.fingerprint if cell.machine else ""
         return value.lower() in found.lower() or fingerprint.startswith(value)
-    if name == "python" and cell.arm.python is not None and value in {cell.arm.python, interpreter.stored(value)}:
-        return True
+    if name == "python" and cell.arm.python is not None:
+        return interpreter.is_meant(value, cell.arm.python)
     return found.lower() == value.lower() or _number(found) == _number(value) is not None
 
 

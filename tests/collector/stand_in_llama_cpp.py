@@ -1,8 +1,9 @@
 """
 A stand-in for the low-level module of llama-cpp-python, put into environments of their own by tests.
 
-It has the calls that the engine makes and no library: every token is VERSION, and takes VERSION milliseconds. Version 1
-has the parameters of an older binding, version 2 those of today. What it says of itself tells where it was loaded.
+It has the calls that the engine makes and no library: every token is VERSION and takes VERSION milliseconds, as do
+four of a prompt. Version 1 has the parameters of an older binding, version 2 those of today. What it says of itself
+tells where it was loaded.
 """
 
 import ctypes
@@ -81,8 +82,8 @@ def llama_batch_get_one(tokens: Any, n: int) -> tuple[Any, int]:
     return tokens, n
 
 
-def llama_decode(_context: Any, _batch: Any) -> int:
-    time.sleep(VERSION / 1000)
+def llama_decode(_context: Any, batch: tuple[Any, int]) -> int:
+    time.sleep(VERSION * (1 + batch[1] // 4) / 1000)
     return 0
 
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from environments import make_environment, site_of
 from runners import interpreter
 
 OURS = sysconfig.get_path("purelib")
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "engine-versions.md"
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +181,27 @@ def test_a_plan_keeps_no_more_than_the_path(home: Path, cwd: Path, tiny_model: P
     (arm,) = shown["run"]["plan"]["arms"]
     assert arm["python"] == interpreter.stored(f"{home}/old/bin/python")  # the link, not what it points to
     assert json.dumps(shown).count(os.path.realpath(home / "old" / "bin" / "python")) == 0
+
+
+def test_the_pages_example_finds_the_slower_version(home: Path, tiny_model: Path) -> None:
+    cwd = home / "checkout"  # beside the environments, as the page has it
+    cwd.mkdir()
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("phibench ")]
+    said = {}
+    for line in lines:
+        _, *words = shlex.split(line.replace("phi-3-mini-4k", str(tiny_model)))
+        more = ["--no-gate"] if words[0] == "run" else []
+        said[words[0]] = phibench(*words, *more, cwd=cwd).stdout
+    assert list(said) == ["run", "compare", "show", "export"]
+    rows = [line for line in said["compare"].splitlines() if re.search("decode tok/s|first token", line)]
+    assert len(rows) == 2
+    assert all("slower" in row for row in rows), said["compare"]  # every token of the second takes twice as long
+    assert "engine version" in said["compare"].lower()
+    with (cwd / "versions.csv").open(newline="") as file:
+        versions = {(row["python"], row["engine_version"]) for row in csv.DictReader(file)}
+    assert versions == {
+        (interpreter.stored(f"{home}/{name}/bin/python"), v) for name, v in (("old", "1"), ("new", "2"))
+    }
+    phibench("compare", "last", "python=old", "python=new", "--fail-on", "slower", cwd=cwd, code=4)
+    assert "faster" in phibench("compare", "last", "python=new", f"python={home}/old/bin/python", cwd=cwd).stdout
