@@ -17,6 +17,9 @@ from collector.queries import CellResult, Reader
 from collector.run import Outcome
 from runners import device
 
+_LONGEST_ALIGNED = 60
+"""Purposes of commands stand under one another up to this width; after a longer command they just follow."""
+
 
 def report(outcome: Outcome, db: str, *, as_json: bool) -> list[CellResult]:
     """The result on standard output, as tables or in the envelope; the cells."""
