@@ -81,7 +81,7 @@ class _Prepared:
     ) -> Pair:
         """The finished record."""
         baseline, other = self._sides
-        noise = {metric: self._noise[metric] for metric in self._headlines}
+        noise = {metric: self._noise[metric] for metric in self._headlines if metric in self._noise}
         warnings = (
             *doubts.of_design(self._design, n_family),
             *doubts.of_noise(noise.values(), self._design),

@@ -66,9 +66,9 @@ def of_outliers(changed: Sequence[tuple[Row, Row]]) -> Iterator[str]:
     """Rows whose verdict rests on values that lie far from the others, with both estimates."""
     for row, cleaned in changed:
         n_out = (row.ratio.n if row.ratio else 0) - (cleaned.ratio.n if cleaned.ratio else 0)
-        values = f"{n_out} outlier{'' if n_out == 1 else 's'}" if n_out > 0 else "outliers"
+        values = "1 outlier decides" if n_out == 1 else "outliers decide"
         yield (
-            f"{row.workload} {row.metric}: {values} decide: {_words(row)} with, {_words(cleaned)} without; "
+            f"{row.workload} {row.metric}: {values}: {_words(row)} with, {_words(cleaned)} without; "
             "both are kept, look at the launches"
         )
 

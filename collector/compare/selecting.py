@@ -120,13 +120,13 @@ def why_none(cells: Sequence[CellResult], query: Query) -> UsageError:
         return UsageError(f"{query.text!r}: no launch succeeded there", f"phibench show {cells[0].run_id}")
     if query.workload is not None and all(cell.workload.name != query.workload for cell in cells):
         names = list(dict.fromkeys(cell.workload.name for cell in cells))
-        return UsageError(f"no workload is called {query.workload!r}", _choices("workload", names, query.workload))
+        return UsageError(f"no workload is called {query.workload!r}", f"workloads are: {', '.join(names)}")
     for name, value in query.wanted.items():
         if not any(_fits(cell, name, value) for cell in cells):
             values = list(dict.fromkeys(found for cell in cells if (found := value_of(cell, name)) is not None))
             if not values:
                 return UsageError(f"no arm has {name}={value}", f"{name} is unknown of every arm there")
-            return UsageError(f"no arm has {name}={value}", _choices(name, values, value))
+            return UsageError(f"no arm has {name}={value}", f"{name} is one of: {', '.join(values)}")
     return UsageError(f"no arm fits all of {query.text!r}", f"the arms are: {labels(cells)}")
 
 
@@ -138,11 +138,6 @@ def labels(cells: Iterable[CellResult]) -> str:
         f"{name} (arm={value_of(group[0], 'arm')})" if names.count(name) > 1 else name
         for name, group in zip(names, found, strict=True)
     )
-
-
-def _choices(name: str, values: Sequence[str], wrong: str) -> str:
-    close = registry.did_you_mean(wrong, dict.fromkeys(values))
-    return close if close.startswith("Did") else f"{name} is one of: {', '.join(values)}"
 
 
 def _runs(text: str) -> tuple[str, ...]:

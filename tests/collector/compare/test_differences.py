@@ -1,0 +1,93 @@
+"""Every other field in which two arms differ, and the ones that go without saying."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from compare_helpers import CHAT, DECODE, cell, side
+
+from collector.compare import Side, compare
+
+VALUES = {DECODE: [10.0] * 3}
+
+
+def told(first: Side, second: Side, *about: str) -> dict[str, tuple[str, str]]:
+    (pair,) = compare([(first, second)], about=about).pairs
+    return {d.field: (d.baseline, d.other) for d in pair.differences}
+
+
+def other(**more: Any) -> Side:
+    return side(cell(VALUES, arm_index=1, **more))
+
+
+ONE = side(cell(VALUES))
+Q4_K_M = {"quant": "q4_k_m", "n_bytes": 12, "tensor_bytes": 11, "digest": "bb"}
+
+
+def test_two_formats_differ_in_nothing_else() -> None:
+    assert told(ONE, other(arm=Q4_K_M)) == {}
+    assert told(ONE, other(arm=Q4_K_M), "quant") == {}
+
+
+def test_a_second_difference_is_told_and_then_all_are() -> None:
+    found = told(ONE, other(arm=Q4_K_M | {"model": "llama-2-7b"}))
+    assert found["model"] == ("phi-3-mini-4k", "llama-2-7b")
+    assert found["quant"] == ("q4_0", "q4_k_m")
+    assert found["tensor bytes"] == ("9", "11")
+    named = told(ONE, other(arm=Q4_K_M | {"options": {"threads": 1}}), "quant")
+    assert named == {"option: threads": ("unknown", "1")}
+
+
+def test_one_format_and_two_files_is_told() -> None:
+    assert told(ONE, other(arm={"digest": "bb"})) == {"digest": ("aa", "bb")}
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "values"),
+    [
+        ({"machine": {"device": "M1"}}, "device", ("this machine", "M1")),
+        ({"machine": {"os_version": "6.2"}}, "system", ("Linux 6.1", "Linux 6.2")),
+        ({"machine": {"engine_version": "0.3.37"}}, "engine version", ("0.3.36", "0.3.37")),
+        ({"machine": {"memory_bytes": 16 << 30}}, "memory bytes", ("8,589,934,592", "17,179,869,184")),
+        ({"machine": {"python_version": "3.12"}}, "Python version", ("3.11.7", "3.12")),
+        ({"engine_build": {"compiler": "gcc 13"}}, "engine build: compiler", ("unknown", "gcc 13")),
+        ({"backend": "metal"}, "backend", ("cpu", "metal")),
+        ({"n_threads": 4}, "threads in effect", ("2", "4")),
+        ({"options_in_effect": {"threads": 2, "flash": True}}, "option in effect: flash", ("unknown", "yes")),
+        ({"flags": ("hot", "synthetic")}, "doubts", ("none", "hot")),
+        ({"arm": {"is_synthetic": False}}, "random weights", ("yes", "no")),
+        ({"suite": "standard"}, "suite", ("quick", "standard")),
+        ({"git_commit": "abc"}, "commit", ("unknown", "abc")),
+        ({"workload": replace(CHAT, prompt_seed=7)}, "workload chat: prompt seed", ("1", "7")),
+    ],
+)
+def test_each_field_is_told(more: Mapping[str, Any], field: str, values: tuple[str, str]) -> None:
+    assert told(ONE, other(**more)) == {field: values}
+
+
+def test_an_option_that_the_comparison_is_about_is_not_told_again() -> None:
+    first = side(cell(VALUES, arm={"options": {"threads": 1}}, n_threads=1, options_in_effect={"threads": 1}))
+    second = other(arm={"options": {"threads": 2}}, n_threads=2, options_in_effect={"threads": 2})
+    assert told(first, second, "threads") == {}
+    assert told(first, second) == {}, "it is the only field of the labels that differs"
+
+
+def test_what_explains_most_comes_first() -> None:
+    machine = {"device": "M1", "os_name": "macOS", "engine_version": "0.3.37", "python_version": "3.12"}
+    found = list(told(ONE, other(machine=machine, backend="metal", n_threads=4, flags=())))
+    assert found == ["device", "system", "engine version", "backend", "threads in effect", "doubts", "Python version"]
+
+
+def test_how_the_runs_were_asked_for_is_told() -> None:
+    first = side(cell(VALUES, run_id="r1"), plans={"r1": {"n_iterations": 1, "duration_s": None, "gate": {"a": 1}}})
+    second = side(cell(VALUES, run_id="r2"), plans={"r2": {"n_iterations": 3, "duration_s": 60.0, "gate": None}})
+    found = told(first, second)
+    assert found["n_iterations"] == ("1", "3")
+    assert found["duration_s"] == ("unknown", "60")
+    assert found["gate"] == ("a 1", "unknown")
+
+
+def test_a_machine_that_is_unknown_differs() -> None:
+    nowhere = replace(cell(VALUES, arm_index=1), machine=None)
+    assert told(ONE, side(nowhere))["device"] == ("this machine", "unknown")
