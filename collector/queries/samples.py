@@ -36,6 +36,7 @@ _OF_CELL: dict[str, ColumnElement[Any]] = {
     "is_synthetic": _T.c.is_synthetic,
     "engine": _A.c.engine,
     "engine_version": _E.c.engine_version,
+    "python": _A.c.python,
     "options": _A.c.options_json,
     "backend": _L.c.backend,
     "n_threads": _L.c.n_threads,

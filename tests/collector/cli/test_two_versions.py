@@ -84,7 +84,7 @@ def test_ours_and_another_stand_in_one_plan(home: Path, cwd: Path, tiny_model: P
 
 def test_the_version_of_each_arm_is_exported(home: Path, cwd: Path, tiny_model: Path) -> None:
     run(cwd, tiny_model, f"python={home}/old/bin/python", f"python={home}/new/bin/python")
-    for kind in ([], ["--long"]):
+    for kind in ([], ["--long"], ["--samples"]):
         text = phibench("export", "csv", "-", "--run", "last", *kind, cwd=cwd).stdout
         rows = list(csv.DictReader(io.StringIO(text)))
         assert {(Path(row["python"]).parent.parent.name, row["engine_version"]) for row in rows} == {
