@@ -230,7 +230,9 @@ def test_two_workloads_that_are_named_on_purpose_are_compared() -> None:
 def test_a_geometric_mean_over_workloads_is_exact_for_blocks() -> None:
     names = [replace_shape(f"w{i}", 64 + i) for i in range(3)]
     first = [cell(both(10, 8, i), workload=w) for i, w in enumerate(names)]
-    second = [cell(both(10 * r, 8, 9 + i), arm_index=1, workload=w) for i, (w, r) in enumerate(zip(names, (0.9, 0.8, 0.95), strict=True))]  # fmt: skip
+    second = [
+        cell(both(10 * ratio, 8, 9 + i), arm_index=1, workload=names[i]) for i, ratio in enumerate((0.9, 0.8, 0.95))
+    ]
     found = pair_of(side(*first), side(*second))
     decode, ttft = found.means
     assert (decode.metric, decode.n_workloads, decode.ratio.n) == (DECODE, 3, 8)
