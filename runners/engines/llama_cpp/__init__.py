@@ -77,6 +77,8 @@ def _api() -> Any:
 def _build(api: Any) -> dict[str, Scalar | None]:
     system_info = api.llama_print_system_info().decode(errors="replace").strip()
     features = dict(re.findall(r"(\w+) = (\w+)", system_info))
+    libllama, libggml_cpu = binding.library_path(api), binding.library_path(api, "ggml-cpu")
+    folders = {path.parent for path in (libllama, libggml_cpu) if path is not None}
     policies = {f"env_{name}": os.environ[name] for name in device.OPENMP_VARIABLES if name in os.environ}
     return {
         "system_info": system_info,
@@ -88,9 +90,9 @@ def _build(api: Any) -> dict[str, Scalar | None]:
         "build_commit": binding.text_of(api, "ggml_commit"),
         "devices": ",".join(binding.device_names(api)),
         "has_gpu": api.llama_supports_gpu_offload(),
-        "is_library_overridden": "LLAMA_CPP_LIB_PATH" in os.environ,
-        **_library_facts("libllama", binding.library_path(api)),
-        **_library_facts("libggml_cpu", binding.library_path(api, "ggml-cpu")),
+        "is_library_overridden": "LLAMA_CPP_LIB_PATH" in os.environ or len(folders) > 1,
+        **_library_facts("libllama", libllama),
+        **_library_facts("libggml_cpu", libggml_cpu),
         **policies,
     }
 

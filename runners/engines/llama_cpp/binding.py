@@ -10,6 +10,7 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from functools import cache
@@ -103,10 +104,28 @@ def strange(what: str) -> RunnerUnavailable:
 
 
 def library_path(module: Any, name: str = "llama") -> Path | None:
-    """Where a library that was loaded lies: ``llama``, ``ggml-cpu``; None if it is not beside the first."""
+    """
+    Where a library that was loaded lies: ``llama``, ``ggml-cpu``; None if that cannot be told.
+
+    Linux says what is mapped, which need not lie beside the first: LD_LIBRARY_PATH comes before the library's own
+    folder, and two environments would then compute with one library. Elsewhere the one beside the first is taken.
+    """
     first = Path(module._lib._name)  # noqa: SLF001  # the binding has no public name for it
-    path = first.with_name(f"lib{name}{first.suffix}")
-    return path if path.exists() else None
+    mapped = _mapped(name)
+    if mapped is not None:
+        return mapped
+    beside = first.with_name(f"lib{name}{first.suffix}")
+    return beside if beside.exists() else None
+
+
+def _mapped(name: str) -> Path | None:
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    paths = (line.split(maxsplit=5)[5:] for line in lines)
+    found = (Path(path) for (path,) in filter(None, paths) if re.search(rf"/lib{name}\.so[.\d]*$", path))
+    return next(found, None)
 
 
 def undeclared(module: Any, name: str, result: Any, *arguments: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -178,6 +180,22 @@ def test_only_the_low_level_module_is_imported() -> None:
     assert "llama_cpp.llama_cpp" in modules
     assert not {"numpy", "jinja2", "diskcache", "llama_cpp.llama", "psutil"} & modules
     assert shown.stderr == ""  # the library logs to us
+
+
+def test_a_library_that_comes_from_elsewhere_is_told(tmp_path: Path) -> None:
+    path = binding.library_path(binding.api(), "ggml-cpu")
+    assert path is not None
+    (tmp_path / "libggml-cpu.so.0").write_bytes(path.read_bytes() + b"changed")
+    imports = "import json; from runners.engines.llama_cpp import LlamaCppEngine"
+    code = f"{imports}; print(json.dumps(dict(LlamaCppEngine().facts().build)))"
+    digests = {}
+    for name, env in (("own", {"LD_LIBRARY_PATH": ""}), ("other", {"LD_LIBRARY_PATH": str(tmp_path)})):
+        command = [sys.executable, "-P", "-c", code]
+        done = subprocess.run(command, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+        build = json.loads(done.stdout)
+        digests[name] = build["libggml_cpu_sha256"]
+        assert build["is_library_overridden"] is (name == "other")
+    assert digests["own"] != digests["other"]
 
 
 def test_a_parameter_that_the_library_no_longer_has_is_an_error() -> None:
