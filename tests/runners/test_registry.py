@@ -41,6 +41,24 @@ def test_asking_whether_an_engine_can_be_used_is_quick_and_never_raises(name: st
     assert time.perf_counter() - begun < 1.0
 
 
+def test_an_engine_that_is_missing_is_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = registry.load("llama_cpp")
+    monkeypatch.setattr(type(engine), "unavailable_because", lambda _self: "the package llama-cpp-python is missing")
+    with pytest.raises(RunnerUnavailable) as caught:
+        registry.check_available(engine)
+    assert caught.value.message == "llama_cpp cannot be used here: the package llama-cpp-python is missing"
+    assert caught.value.remedy == "uv sync (or pip install llama-cpp-python)"
+    registry.check_available(registry.load("fake"))
+
+
+@pytest.mark.parametrize("name", registry.ENGINES)
+def test_an_engine_that_is_not_simulated_says_what_installs_it(name: str) -> None:
+    engine = registry.load(name)
+    assert engine.is_simulated == (engine.distribution is None)
+
+
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(RunnerUnavailable) as caught:
         registry.load("llamacpp")
