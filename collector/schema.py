@@ -198,6 +198,7 @@ launch = Table(
     Column("arm_index", Integer),
     UniqueConstraint("run_key", "number"),
     Index("ix_launch_cell", "arm_key", "workload_key", "run_key"),
+    Index("ix_launch_failure", "state", "failure_kind", "arm_key", "workload_key"),
 )
 
 launch_stat = Table(

@@ -20,8 +20,6 @@ from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE
 
 __all__ = [
     "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow", "Ceiling",
-    "CellResult",
-    "CutRun", "FailureRow",
-    "LastRates", "LaunchDetail", "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "WorkloadRow",
-    "ceiling", "exists",
+    "CellResult", "CutRun", "FailureCount", "FailureRow", "LastRates", "LaunchDetail", "LaunchRow", "MachineRow",
+    "Reader", "RunRow", "Sample", "SeriesRow", "WorkloadRow", "ceiling", "exists",
 ]  # fmt: skip

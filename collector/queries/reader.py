@@ -13,6 +13,8 @@ from collector import migrations, schema
 from collector.errors import StoreError
 from collector.packing import unpack_times
 from collector.queries import cells as cell_queries
+from collector.queries import pages
+from collector.queries.pages import FailureCount, SeriesRow
 from collector.queries.records import (
     BandwidthRow,
     BaselineRow,
@@ -146,6 +148,21 @@ class Reader:
         """Every cell of the runs (all runs when None), in the order of their plans."""
         with database.speaking(self._url), self._connect() as connection:
             return cell_queries.cells(connection, run_ids)
+
+    def revision(self) -> str:
+        """A text that changes whenever something was written that a page shows."""
+        with database.speaking(self._url), self._connect() as connection:
+            return pages.revision(connection)
+
+    def series(self) -> list[SeriesRow]:
+        """Every arm on a device under a workload that has a good launch, the one measured last first."""
+        with database.speaking(self._url), self._connect() as connection:
+            return pages.series(connection)
+
+    def failures(self) -> list[FailureCount]:
+        """Launches that failed, counted by kind and cell, the newest first."""
+        with database.speaking(self._url), self._connect() as connection:
+            return pages.failures(connection)
 
     def measured(self, run_id: str) -> list[Measured]:
         """What the good launches of a run came to in the metrics that its end is decided by."""

@@ -1,5 +1,6 @@
 """
-A database gains what comparisons need: which of the plan's arms a launch belongs to, and the measured bandwidth.
+A database gains what comparisons need: which of the plan's arms a launch belongs to, the measured bandwidth, and an
+index by which failed launches are found.
 
 Launches of before have no arm number: they are told apart by their arm alone, so an arm cannot be set against itself
 in those runs.
@@ -16,6 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("launch", sa.Column("arm_index", sa.Integer(), nullable=True))
+    op.create_index("ix_launch_failure", "launch", ["state", "failure_kind", "arm_key", "workload_key"], unique=False)
     op.create_table(
         "bandwidth",
         sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -1,0 +1,165 @@
+"""
+What pages begin with: which series there are, and which launches failed; from indexes alone, whatever the size.
+
+A series is an arm on a device under a workload. Pages choose among them first and read cells only of the runs that
+they then show.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, desc, func, select
+
+from collector import schema
+from collector.queries.cells import arm_row
+from collector.queries.records import ArmRow, WorkloadRow
+
+_L, _R, _A, _W, _T = schema.launch, schema.run, schema.arm, schema.workload, schema.artifact
+_D, _STAT, _V = schema.device, schema.launch_stat, schema.event
+_ONE_A_LAUNCH = ("decode_tok_per_s", "kernel_prefill_tok_per_s", "kernel_decode_tok_per_s", "burst_tok_per_s")
+"""Of each kind of launch the one metric that every good launch of the kind has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRow:
+    """
+    An arm on a device under a workload, with what was measured of it.
+
+    Args:
+        device, fingerprint: None where a launch never said where it ran.
+        run_id: the newest run that has it; n_runs and n_launches: in all, good launches alone.
+        is_sustained: its launches repeat for a while, so its speeds are others.
+    """
+
+    arm: ArmRow
+    workload: WorkloadRow
+    device: str | None
+    fingerprint: str | None
+    run_id: str
+    started_at_utc: str
+    n_runs: int
+    n_launches: int
+    is_sustained: bool
+
+    @property
+    def key(self) -> str:
+        """A name that stays the same from visit to visit and stands in an address."""
+        kind = "sustained" if self.is_sustained else self.workload.kind
+        return "|".join([self.arm.label, kind, self.workload.shape_label, self.device or "", self.fingerprint or ""])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCount:
+    """Launches that failed in one way, and the newest of them."""
+
+    kind: str
+    arm_label: str
+    workload: str
+    n_launches: int
+    launch_id: str
+    message: str
+    remedy: str | None
+    run_id: str
+
+
+def revision(connection: Connection) -> str:
+    """Changes whenever something that a page shows was written: the newest event, run, name and bandwidth."""
+    newest = [
+        select(func.max(_V.c.key)).scalar_subquery(),
+        select(func.max(_R.c.key)).scalar_subquery(),
+        select(func.count()).select_from(_R).scalar_subquery(),
+        select(func.max(schema.named_run.c.set_at_utc)).scalar_subquery(),
+        select(func.max(schema.bandwidth.c.key)).scalar_subquery(),
+        select(func.sum(_R.c.n_blocks_done)).scalar_subquery(),
+        select(func.count(_R.c.stop_reason)).scalar_subquery(),
+    ]
+    row = connection.execute(select(*newest)).one()
+    return "/".join(str(value or 0) for value in row)
+
+
+def series(connection: Connection) -> list[SeriesRow]:
+    """Every series with a good launch, the one measured last first."""
+    counted = (
+        select(
+            _STAT.c.metric,
+            _STAT.c.arm_key,
+            _STAT.c.workload_key,
+            _STAT.c.device_key,
+            func.count(_STAT.c.run_key.distinct()).label("n_runs"),
+            func.count().label("n_launches"),
+            func.max(_STAT.c.run_key).label("run_key"),
+        )
+        .where(_STAT.c.metric.in_(_ONE_A_LAUNCH), _STAT.c.is_good)
+        .group_by(_STAT.c.metric, _STAT.c.arm_key, _STAT.c.workload_key, _STAT.c.device_key)
+        .order_by(desc("run_key"))
+    )
+    arms, workloads = _arms(connection), _workloads(connection)
+    devices = {row.key: row for row in connection.execute(select(_D.c.key, _D.c.name, _D.c.fingerprint, _D.c.kind))}
+    runs = {row.key: row for row in connection.execute(select(_R.c.key, _R.c.id, _R.c.started_at_utc))}
+    return [_series(row, arms, workloads, devices, runs) for row in connection.execute(counted)]
+
+
+def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
+    """Launches that failed, counted by kind and cell, the newest first; cancelled ones are no failures."""
+    counted = (
+        select(
+            _L.c.failure_kind, _L.c.arm_key, _L.c.workload_key,
+            func.count().label("n_launches"), func.max(_L.c.key).label("newest"),
+        )
+        .where(_L.c.state == "failed", _L.c.failure_kind != "cancelled")
+        .group_by(_L.c.failure_kind, _L.c.arm_key, _L.c.workload_key)
+        .order_by(desc("newest"))
+        .limit(limit)
+    )  # fmt: skip
+    rows = connection.execute(counted).all()
+    columns = (_L.c.key, _L.c.id, _L.c.failure_message, _L.c.failure_remedy, _R.c.id.label("run_id"))
+    query = select(*columns).join(_R, _L.c.run_key == _R.c.key).where(_L.c.key.in_([row.newest for row in rows]))
+    newest = {row.key: row for row in connection.execute(query)}
+    arms, workloads = _arms(connection), _workloads(connection)
+    return [
+        FailureCount(
+            kind=row.failure_kind,
+            arm_label=arms[row.arm_key].label,
+            workload=workloads[row.workload_key].name,
+            n_launches=row.n_launches,
+            launch_id=newest[row.newest].id,
+            message=newest[row.newest].failure_message or "",
+            remedy=newest[row.newest].failure_remedy,
+            run_id=newest[row.newest].run_id,
+        )
+        for row in rows
+    ]
+
+
+def _arms(connection: Connection) -> dict[int, ArmRow]:
+    query = select(_A.c.key, _A.c.engine, _A.c.options_json, _A.c.python, *(c for c in _T.columns if c.name != "key"))
+    return {row.key: arm_row(row) for row in connection.execute(query.join(_T, _A.c.artifact_key == _T.c.key))}
+
+
+def _workloads(connection: Connection) -> dict[int, WorkloadRow]:
+    names = [field.name for field in fields(WorkloadRow)]
+    return {
+        row.key: WorkloadRow(**{name: getattr(row, name) for name in names}) for row in connection.execute(select(_W))
+    }
+
+
+def _series(
+    row: Any,
+    arms: Mapping[int, ArmRow],
+    workloads: Mapping[int, WorkloadRow],
+    devices: Mapping[int, Any],
+    runs: Mapping[int, Any],
+) -> SeriesRow:
+    device, run = devices.get(row.device_key), runs[row.run_key]
+    return SeriesRow(
+        arm=arms[row.arm_key],
+        workload=workloads[row.workload_key],
+        device=device.name if device else None,
+        fingerprint=device.fingerprint if device else None,
+        run_id=run.id,
+        started_at_utc=run.started_at_utc,
+        n_runs=row.n_runs,
+        n_launches=row.n_launches,
+        is_sustained=row.metric == "burst_tok_per_s",
+    )
