@@ -119,8 +119,8 @@ def twin_cells(cells: Iterable[CellResult]) -> Iterator[tuple[CellResult, CellRe
                     yield first, second
 
 
-Sessions = Mapping[tuple[str, ...], list[float]]
-"""By device, kind of backend, arm, version of the engine and workload: one estimate a run, the oldest first."""
+Sessions = Mapping[tuple[str, ...], Mapping[str, float]]
+"""By device, kind of backend, arm, version of the engine and workload: the estimate of each run, the oldest first."""
 
 
 def session_estimates(cells: Iterable[CellResult], metric: str) -> Sessions:
@@ -134,7 +134,7 @@ def session_estimates(cells: Iterable[CellResult], metric: str) -> Sessions:
         if cell.machine is not None and min(cell.values.get(metric, ()), default=0.0) > 0:
             values[_session_key(cell)][cell.run_id] += cell.values[metric]
     return {
-        key: [stats.interval(of_run).value for of_run in by_run.values() if len(of_run) >= LEAST_LAUNCHES]
+        key: {run: stats.interval(of_run).value for run, of_run in by_run.items() if len(of_run) >= LEAST_LAUNCHES}
         for key, by_run in values.items()
     }
 

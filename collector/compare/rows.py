@@ -72,7 +72,7 @@ class Draft:
     def _p(self) -> float | None:
         if self.is_paired:
             return stats.signed_rank_p(stats.log_ratios(self.first, self.second))
-        return stats.mann_whitney_p(self.first, self.second)
+        return stats.unpaired_p(self.first, self.second, noise=self.sessions, n_sessions=self.n_sessions)
 
 
 def drafts(

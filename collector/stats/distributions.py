@@ -82,16 +82,15 @@ def t_quantile(probability: float, dof: int) -> float:
     Source:
         Abramowitz and Stegun 26.7.3 and 26.7.4, the finite sums for whole degrees of freedom.
     """
-    low, high = 0.0, 1e6
-    for _ in range(200):
+    low, high = 0.0, math.pi / 2
+    for _ in range(52):
         middle = (low + high) / 2
         low, high = (middle, high) if _t_central(middle, dof) < 2 * probability - 1 else (low, middle)
-    return (low + high) / 2
+    return math.sqrt(dof) * math.tan((low + high) / 2)
 
 
-def _t_central(t: float, dof: int) -> float:
-    """Probability that Student's t lies between -t and t."""
-    angle = math.atan2(t, math.sqrt(dof))
+def _t_central(angle: float, dof: int) -> float:
+    """Probability that Student's t lies within plus or minus sqrt(dof) tan(angle)."""
     cosine = math.cos(angle)
     is_odd = dof % 2
     term, total = (cosine, cosine) if is_odd else (1.0, 1.0)

@@ -8,57 +8,14 @@ an interval over launches alone is too narrow; a test shows it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist, median, stdev
+from statistics import NormalDist, median
 
 from collector.stats.distributions import mid_ranks, subset_sums, t_quantile, two_sided_p
 from collector.stats.estimate import Estimate
+from collector.stats.sessions import SessionNoise
 
 MAX_EXACT_TOTAL = 100
 """Values of both arms together up to which the distribution is counted; above it is approximated, and named so."""
-
-LEAST_SESSIONS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionNoise:
-    """
-    Spread of an arm's estimate from session to session.
-
-    Args:
-        sd: standard deviation of ln of the estimates.
-        n: sessions that it comes from.
-        dof: degrees of freedom: sessions less arms.
-    """
-
-    sd: float
-    n: int
-    dof: int
-
-
-def session_noise(estimates: Sequence[float]) -> SessionNoise | None:
-    """
-    Noise between sessions from one arm's estimates, one a session; None from fewer than three.
-
-    Args:
-        estimates: shape (k,), positive.
-    """
-    return pooled_noise([estimates])
-
-
-def pooled_noise(by_arm: Sequence[Sequence[float]]) -> SessionNoise | None:
-    """
-    Noise between sessions from several arms, each about its own mean; None when no arm has three sessions.
-
-    Args:
-        by_arm: for each arm its estimates, positive, one a session; arms with fewer than three are passed over.
-    """
-    known = [[math.log(v) for v in estimates] for estimates in by_arm if len(estimates) >= LEAST_SESSIONS]
-    dof = sum(len(logs) - 1 for logs in known)
-    if not dof:
-        return None
-    variance = math.fsum(stdev(logs) ** 2 * (len(logs) - 1) for logs in known) / dof
-    return SessionNoise(sd=math.sqrt(variance), n=sum(map(len, known)), dof=dof)
 
 
 def unpaired_ratio(
@@ -78,16 +35,16 @@ def unpaired_ratio(
         n_sessions: sessions that the launches of each arm come from.
 
     Raises:
-        ValueError: no values, or one that is not positive and finite.
+        ValueError: no values, one that is not positive and finite, or a level outside 0 to 1.
 
     Source:
-        Hodges and Lehmann 1963; Moses 1965. The part between sessions is that of a two-sample t interval, added in
-        quadrature to each side.
+        Hodges and Lehmann 1963; Moses 1965. The part between sessions is that of a two-sample t interval, which counts
+        sessions and not launches, added in quadrature to each side. A quantile of its own for each part is Cochran's
+        answer (1964) to the problem of Behrens and Fisher; it errs on the wide side.
     """
-    if not baseline or not other or not all(math.isfinite(v) and v > 0 for v in (*baseline, *other)):
-        raise ValueError("ratios need positive, finite values of both arms")
-    logs = [[math.log(v) for v in values] for values in (baseline, other)]
-    differences = sorted(b - a for a in logs[0] for b in logs[1])
+    if not 0 < level < 1:
+        raise ValueError("a level lies between 0 and 1")
+    differences = _differences(baseline, other)
     n, m = len(baseline), len(other)
     value = median(differences)
     k, level_exact = rank_sum_bounds(n, m, level)
@@ -99,7 +56,7 @@ def unpaired_ratio(
     if noise is None:
         method += "; noise between sessions unknown, not in it"
     else:
-        between = t_quantile((1 + level) / 2, noise.dof) * noise.sd * math.sqrt(1 / n_sessions[0] + 1 / n_sessions[1])
+        between = _between(level, noise, n_sessions)
         low, high = value - math.hypot(value - low, between), value + math.hypot(high - value, between)
         level_exact = None
         method += f"; widened by the noise between sessions (sd {100 * noise.sd:.1f} %, {noise.n} sessions)"
@@ -113,16 +70,67 @@ def unpaired_ratio(
     )
 
 
+def unpaired_p(
+    baseline: Sequence[float],
+    other: Sequence[float],
+    noise: SessionNoise | None = None,
+    n_sessions: tuple[int, int] = (1, 1),
+) -> float | None:
+    """
+    Two-sided p that belongs to the interval of :func:`unpaired_ratio`: the least 1 - level at which it excludes 1.
+
+    Without noise that is :func:`mann_whitney_p`. With it the test of the launches alone would be far too sure of
+    itself, and Holm's correction of such p-values would correct nothing: of eight rows without a difference, one was
+    called different in 28 of 100 tables (simulated).
+
+    Returns:
+        None when an arm has no value.
+
+    Raises:
+        ValueError: a value that is not positive and finite.
+    """
+    if noise is None or not baseline or not other:
+        return mann_whitney_p(baseline, other)
+    differences = _differences(baseline, other)
+    if median(differences) < 0:
+        differences = [-difference for difference in reversed(differences)]
+    value = median(differences)  # not negative, so that the lower bound decides
+
+    def excludes_one(alpha: float) -> bool:
+        k, _ = rank_sum_bounds(len(baseline), len(other), 1 - alpha)
+        return k > 0 and math.hypot(value - differences[k - 1], _between(1 - alpha, noise, n_sessions)) < value
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if excludes_one(middle) else (middle, high)
+    return high
+
+
+def _differences(baseline: Sequence[float], other: Sequence[float]) -> list[float]:
+    """All ln(other / baseline), rising."""
+    if not baseline or not other or not all(math.isfinite(v) and v > 0 for v in (*baseline, *other)):
+        raise ValueError("ratios need positive, finite values of both arms")
+    logs = [[math.log(v) for v in values] for values in (baseline, other)]
+    return sorted(b - a for a in logs[0] for b in logs[1])
+
+
+def _between(level: float, noise: SessionNoise, n_sessions: tuple[int, int]) -> float:
+    """Half-width, on logs, that the sessions alone would give the ratio."""
+    return t_quantile((1 + level) / 2, noise.dof) * noise.sd * math.sqrt(1 / n_sessions[0] + 1 / n_sessions[1])
+
+
 def rank_sum_bounds(n: int, m: int, level: float) -> tuple[int, float | None]:
     """
     Which ordered pairwise differences bound an interval: the k-th from below and the k-th from above.
 
     Returns:
-        k (0 = none reaches the level) and the exact level; None for large samples, where k is approximate.
+        k (0 = none reaches the level) and the exact level; None for large samples, where k comes from the
+        normal approximation with continuity correction.
     """
     if n + m > MAX_EXACT_TOTAL:
         spread = math.sqrt(n * m * (n + m + 1) / 12)
-        return max(0, math.floor(n * m / 2 - NormalDist().inv_cdf((1 + level) / 2) * spread)), None
+        return max(0, math.floor(n * m / 2 + 0.5 - NormalDist().inv_cdf((1 + level) / 2) * spread)), None
     cumulative = subset_sums(tuple(range(1, n + m + 1)), n)
     least = n * (n + 1) // 2  # of the sum of ranks, where U is 0
     allowed = (1 - level) / 2 * cumulative[-1] * (1 + 1e-12)
@@ -136,8 +144,8 @@ def mann_whitney_p(baseline: Sequence[float], other: Sequence[float]) -> float |
     """
     Two-sided p of the hypothesis that both arms have one distribution.
 
-    Exact given the values up to 100 in all, ties by mid-ranks; above that the normal approximation with the variance
-    of the ranks that are there.
+    Exact given the values up to 100 in all, ties by mid-ranks; above that the normal approximation with continuity
+    correction and the variance of the ranks that are there.
 
     Args:
         baseline, other: shape (n,) and (m,).
@@ -157,4 +165,4 @@ def mann_whitney_p(baseline: Sequence[float], other: Sequence[float]) -> float |
         return two_sided_p(subset_sums(tuple(sorted(ranks)), n), total)
     mean = sum(ranks) / n_all
     variance = n * (n_all - n) / (n_all - 1) * math.fsum((rank - mean) ** 2 for rank in ranks) / n_all
-    return 2 * NormalDist().cdf(-abs(total - n * mean) / math.sqrt(variance)) if variance else 1.0
+    return min(1.0, 2 * NormalDist().cdf((1 - abs(total - n * mean)) / math.sqrt(variance))) if variance else 1.0

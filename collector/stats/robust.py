@@ -23,12 +23,13 @@ def outliers(values: Sequence[float]) -> tuple[bool, ...]:
     mean one where more than half of the values are equal.
 
     Args:
-        values: shape (n,); none of fewer than three is an outlier.
+        values: shape (n,); none of fewer than six is an outlier: of three ordinary ones the rule would call one far in
+            three samples of ten.
 
     Source:
         Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers.
     """
-    if len(values) < 3:
+    if len(values) < MIN_N:
         return (False,) * len(values)
     numbers = [math.log(v) for v in values] if min(values) > 0 else list(values)
     middle = median(numbers)
@@ -57,17 +58,20 @@ class Drift:
 
 def drift(values: Sequence[float]) -> Drift | None:
     """
-    Whether values rise or fall with the order in which they were measured; None from fewer than six.
+    Whether values rise or fall with the order in which they were measured.
 
     Args:
-        values: shape (n,), positive, in the order of time.
+        values: shape (n,), in the order of time.
+
+    Returns:
+        None from fewer than six, or when one is not positive and has no log.
 
     Source:
         Mann 1945 and Kendall 1975 (rank correlation with time, normal approximation with continuity correction and
         ties); Theil 1950 and Sen 1968 (median slope), on logs.
     """
     n = len(values)
-    if n < MIN_N:
+    if n < MIN_N or min(values) <= 0:
         return None
     logs = [math.log(v) for v in values]
     pairs = [(i, j) for j in range(n) for i in range(j)]

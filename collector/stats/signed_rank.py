@@ -96,12 +96,12 @@ def signed_rank_bounds(n: int, level: float) -> tuple[int, float | None]:
 
     Returns:
         k (0 = none reaches the level) and the exact level; None above n = 100, where k comes from the normal
-        approximation.
+        approximation with continuity correction.
     """
     n_averages = n * (n + 1) // 2
     if n > MAX_EXACT_N:
         spread = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-        return max(0, math.floor(n_averages / 2 - NormalDist().inv_cdf((1 + level) / 2) * spread)), None
+        return max(0, math.floor(n_averages / 2 + 0.5 - NormalDist().inv_cdf((1 + level) / 2) * spread)), None
     cumulative = sign_sums(tuple(range(1, n + 1)))
     # One part in 10^12 of slack, so that 0.9 asked in binary is still 0.9.
     allowed = (1 - level) / 2 * 2**n * (1 + 1e-12)
@@ -115,9 +115,11 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
     """
     Two-sided p of the hypothesis that the differences lie symmetrically about 0.
 
-    Exact given the absolute differences up to n = 100, ties by mid-ranks; above that the normal approximation with the
-    variance of the ranks that are there. Zeros are left out (Wilcoxon's rule). Without ties and zeros p is at most 0.05
-    exactly when the 95 % interval of the same values leaves out 0.
+    Exact given the absolute differences up to n = 100, ties by mid-ranks; above that the normal approximation with
+    continuity correction and the variance of the ranks that are there. Zeros are ranked and then left out (Pratt's
+    rule): the sum of the positive ranks is then the number of positive Walsh averages, which is what the interval
+    counts. Without ties and zeros p is at most 0.05 exactly when the 95 % interval of the same values leaves out 0;
+    with them the interval, which knows of none, is the more careful of the two.
 
     Args:
         differences: shape (n,), such as those of :func:`log_ratios`.
@@ -130,15 +132,16 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
     """
     if not differences:
         return None
-    kept = [d for d in differences if d != 0]
-    if not kept:
+    ranked = list(zip(mid_ranks([abs(d) for d in differences]), differences, strict=True))
+    ranks = sorted(rank for rank, d in ranked if d != 0)
+    total = sum(rank for rank, d in ranked if d > 0)
+    if not ranks:
         return 1.0
-    ranks = mid_ranks([abs(d) for d in kept])
-    total = sum(rank for rank, d in zip(ranks, kept, strict=True) if d > 0)
-    if len(kept) <= MAX_EXACT_N:
-        return two_sided_p(sign_sums(tuple(sorted(ranks))), total)
+    if len(differences) <= MAX_EXACT_N:
+        return two_sided_p(sign_sums(tuple(ranks)), total)
     spread = math.sqrt(sum(rank**2 for rank in ranks)) / 2
-    return 2 * NormalDist().cdf(-abs(total - sum(ranks) / 2) / spread)
+    off = abs(total - sum(ranks) / 2) - 1  # half a rank of correction, doubled as the ranks are
+    return min(1.0, 2 * NormalDist().cdf(-off / spread))
 
 
 def expected_half_width(sd: float, n: int, level: float = 0.95) -> float | None:
@@ -149,11 +152,13 @@ def expected_half_width(sd: float, n: int, level: float = 0.95) -> float | None:
         sd: standard deviation of the log values (or of the log ratios of blocks).
 
     Returns:
-        None below n = 6, where there is no interval.
+        None where there is no interval of this level.
 
     Source:
-        Student's t, widened by the efficiency 3 / pi of Hodges-Lehmann for normal noise.
+        Student's t at the exact level of the signed-rank interval, for normal noise: within 5 % of simulated widths for
+        n = 6 to 40.
     """
-    if n < MIN_N:
+    k, level_exact = signed_rank_bounds(n, level)
+    if n < MIN_N or not k:
         return None
-    return t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n) * math.sqrt(math.pi / 3)
+    return t_quantile((1 + (level_exact or level)) / 2, n - 1) * sd / math.sqrt(n)

@@ -72,7 +72,7 @@ def test_only_an_arm_with_itself_is_a_pair_of_twins() -> None:
 
 def test_an_arm_that_ran_twice_in_a_run_is_one_session() -> None:
     ((_, estimates),) = session_estimates(twins(), DECODE).items()
-    assert estimates == [stats.interval([v for one in twins() for v in one.values[DECODE]]).value]
+    assert list(estimates.values()) == [stats.interval([v for one in twins() for v in one.values[DECODE]]).value]
 
 
 def test_three_runs_make_the_noise_between_sessions() -> None:

@@ -12,10 +12,10 @@ from collector import stats
 
 
 def test_one_far_value_is_flagged_and_the_others_are_not() -> None:
-    assert stats.outliers([10.0, 10.1, 9.9, 10.05, 5.0]) == (False, False, False, False, True)
+    assert stats.outliers([10.0, 10.1, 9.9, 10.05, 9.95, 5.0]) == (False, False, False, False, False, True)
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, 100.0], [2.0] * 6, [1.0, 1.0 + 1e-15, 1.0, 1.0]])
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 100.0], [10.0, 10.1, 5.0], [2.0] * 6, [1.0 + 1e-15, *[1.0] * 5]])
 def test_few_or_equal_values_have_no_outliers(values: list[float]) -> None:
     assert not any(stats.outliers(values))
 
@@ -42,6 +42,7 @@ def test_a_falling_rate_is_a_drift_with_its_size() -> None:
     assert found.change_frac == pytest.approx(0.99**11 - 1)
     assert found.p < 0.001
     assert stats.drift([10.0] * 5) is None
+    assert stats.drift([0.0] + [10.0] * 7) is None
     assert stats.drift([10.0] * 8) == stats.Drift(change_frac=0.0, p=1.0, n=8)
 
 

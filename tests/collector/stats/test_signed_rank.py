@@ -1,7 +1,9 @@
 """Signed ranks: exact levels, agreement with scipy and with counting every pattern of signs."""
 
 import math
+import random
 from itertools import product
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -15,11 +17,9 @@ DIFFERENCES = st.lists(st.integers(-6, 6), min_size=1, max_size=9)
 
 
 def counted_p(differences: list[int]) -> float:
-    """By trying every sign on every mid-rank."""
+    """By trying every sign on every mid-rank; zeros have a rank and no sign."""
+    sizes = sorted(map(abs, differences))
     kept = [d for d in differences if d]
-    if not kept:
-        return 1.0
-    sizes = sorted(map(abs, kept))
     ranks = [(2 * sizes.index(abs(d)) + sizes.count(abs(d)) + 1) / 2 for d in kept]
     seen = sum(rank for rank, d in zip(ranks, kept, strict=True) if d > 0)
     sums = [sum(r for r, sign in zip(ranks, signs, strict=True) if sign) for signs in product((0, 1), repeat=len(kept))]
@@ -50,6 +50,35 @@ def test_p_and_interval_agree(values: list[float]) -> None:
     assert found.high is not None
     assert p is not None
     assert (p <= 1 - (found.level_exact or 0) + 1e-12) == (not found.low <= 1 <= found.high)
+
+
+@given(values=st.lists(st.integers(-1000, 1000), min_size=6, max_size=12, unique_by=abs), n_zeros=st.integers(0, 6))
+def test_positive_ranks_are_positive_walsh_averages_with_zeros_too(values: list[int], n_zeros: int) -> None:
+    """The reason for Pratt's rule: p falls with what the interval counts, whatever lies at 0."""
+    kept = [v for v in values if v]
+    everything = [*kept, *[0] * n_zeros]
+    averages = [a + b for i, a in enumerate(everything) for b in everything[i:]]
+    n_below = sum(average < 0 for average in averages)
+    n_above = sum(average > 0 for average in averages)
+    ranks = [n_zeros + 1 + sorted(map(abs, kept)).index(abs(v)) for v in kept]
+    assert n_above == sum(rank for rank, v in zip(ranks, kept, strict=True) if v > 0)
+    assert n_below == sum(rank for rank, v in zip(ranks, kept, strict=True) if v < 0)
+    n_as_extreme = sum(
+        sum(rank for rank, sign in zip(ranks, signs, strict=True) if sign) <= min(n_above, n_below)
+        for signs in product((0, 1), repeat=len(ranks))
+    )
+    assert stats.signed_rank_p(everything) == pytest.approx(min(1.0, 2 * n_as_extreme / 2 ** len(ranks)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_p_and_interval_agree_where_both_are_approximated(seed: int) -> None:
+    draw = random.Random(seed)
+    values = [math.exp(draw.gauss(0.19 * 0.01, 0.01)) for _ in range(101)]
+    found, p = stats.interval(values), stats.signed_rank_p([math.log(v) for v in values])
+    assert found.low is not None
+    assert found.high is not None
+    assert p is not None
+    assert (p <= 0.05) == (not found.low <= 1 <= found.high)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +143,26 @@ def test_blocks_of_different_number_are_refused() -> None:
 
 def test_above_a_hundred_values_the_approximation_is_close_and_named() -> None:
     values = [math.sin(i) + 0.1 for i in range(101)]
-    assert stats.signed_rank_p(values) == pytest.approx(wilcoxon(values, method="approx").pvalue, rel=0.01)
+    assert stats.signed_rank_p(values) == pytest.approx(
+        wilcoxon(values, method="approx", correction=True).pvalue, rel=1e-9
+    )
     assert "normal approximation" in stats.interval([v + 5 for v in values]).method
 
 
-@pytest.mark.parametrize(("n", "share"), [(5, None), (6, 0.0161), (10, 0.0110), (20, 0.0072)])
-def test_the_width_that_is_to_be_expected(n: int, share: float | None) -> None:
-    found = stats.expected_half_width(0.015, n)
-    assert (found is None) == (share is None)
-    assert share is None or found == pytest.approx(share, rel=0.02)
+@pytest.mark.parametrize("n", [6, 8, 10, 20])
+def test_the_width_that_is_to_be_expected_is_that_of_simulated_intervals(n: int) -> None:
+    draw, widths = random.Random(n), []
+    for _ in range(800):
+        found = stats.interval([math.exp(draw.gauss(0, 0.015)) for _ in range(n)])
+        assert found.low is not None
+        assert found.high is not None
+        widths.append(math.log(found.high / found.low) / 2)
+    assert stats.expected_half_width(0.015, n) == pytest.approx(fmean(widths), rel=0.06)
+
+
+@pytest.mark.parametrize(("n", "level"), [(0, 0.95), (5, 0.95), (6, 0.99)])
+def test_where_no_interval_exists_no_width_is_expected(n: int, level: float) -> None:
+    assert stats.expected_half_width(0.015, n, level) is None
 
 
 @pytest.mark.parametrize(
