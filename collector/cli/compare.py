@@ -15,6 +15,7 @@ from collector.cli._common import (
     echo_json,
     json_option,
     leave,
+    quiet_option,
 )
 from collector.errors import UsageError
 
@@ -23,19 +24,16 @@ _FAIL_HELP = "Exit 4 when a row is slower (or looks so); with inconclusive also 
 
 @click.command()
 @click.argument("words", metavar="[RUN] A B", nargs=-1)
-@click.option(
-    "--band", "band_frac", type=Share(), default="2%", help="Within it two arms are equivalent.  [default: 2%]"
-)
+@click.option("--band", "band_frac", type=Share(), default="2%", help="Half-width of equivalence.  [default: 2%]")
 @click.option("--fail-on", type=click.Choice(["slower", "inconclusive"]), help=_FAIL_HELP)
 @click.option("--rerun", "is_rerun", is_flag=True, help="Measure both arms again, interleaved, then compare.")
 @click.option("--blocks", "n_blocks", type=click.IntRange(min=1), help="Blocks of --rerun.  [default: 10 or more]")
-@click.option(
-    "--wait", "wait_s", type=Duration(), default="0s", help="With --rerun, wait so long for another run to end."
-)
+@click.option("--wait", "wait_s", type=Duration(), default="0s", help="Wait so long for another run to end.")
 @click.option("--all", "has_all", is_flag=True, help="Show every metric, not the usual ones alone.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for an issue or a pull request.")
 @db_option
 @json_option
+@quiet_option
 def compare(
     words: tuple[str, ...],
     *,
@@ -48,6 +46,7 @@ def compare(
     as_markdown: bool,
     db: str,
     as_json: bool,
+    is_quiet: bool,
 ) -> None:
     """
     Set B against the baseline A; every ratio is B/A.
@@ -69,7 +68,8 @@ def compare(
     with Reader.open(db) as reader:
         asked = _sides.resolve(reader, words)
     if is_rerun:
-        asked = _rerun.again(asked, db=db, n_blocks=n_blocks, wait_s=wait_s, screen=console(is_stderr=True))
+        screen = console(is_stderr=True, is_quiet=is_quiet)
+        asked = _rerun.again(asked, db=db, n_blocks=n_blocks, wait_s=wait_s, screen=screen)
     with Reader.open(db) as reader:
         history = _sides.recent_cells(reader, asked.pairs)
     found = core.compare(asked.pairs, band_frac=band_frac, history=history, about=asked.about)
@@ -105,9 +105,7 @@ def _check_together(*, as_json: bool, as_markdown: bool, is_rerun: bool, n_block
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two ways to print the same", "give one of them")
     if n_blocks is not None and not is_rerun:
-        raise UsageError(
-            "--blocks says how often --rerun measures; what is stored has the blocks it has", "add --rerun"
-        )
+        raise UsageError("--blocks says how often --rerun measures, and there is no --rerun", "add --rerun")
 
 
 def _this_device() -> str:

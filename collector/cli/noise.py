@@ -43,8 +43,9 @@ def noise(*, db: str, as_json: bool, is_quiet: bool, wait_s: float, seed: int | 
     from collector.queries import Reader
 
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
-    with machine_lock("phibench noise", [asked["engine"]], screen, wait_s) as lock_fd:
-        plan = _plan(asked, secrets.randbelow(1 << 31) if seed is None else seed, screen)
+    wanted, spec = _asked(asked)
+    with machine_lock("phibench noise", [spec.engine], screen, wait_s) as lock_fd:
+        plan = _plan(wanted, spec, secrets.randbelow(1 << 31) if seed is None else seed, screen)
         forecast = estimates.for_plan(plan, db)
         _noise.announce(screen, plan, forecast)
         outcome = perform(plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast)
@@ -55,17 +56,24 @@ def noise(*, db: str, as_json: bool, is_quiet: bool, wait_s: float, seed: int | 
     leave(exit_code(outcome, cells))
 
 
-def _plan(asked: dict[str, Any], seed: int, screen: Any) -> Any:
+def _asked(asked: dict[str, Any]) -> Any:
+    """The quick suite as `noise`, and the one arm."""
     from dataclasses import replace
 
     from collector import suite
-    from collector.cli._perform import synthesis_progress
-    from collector.plan import against_itself, arm_specs
+    from collector.plan import arm_specs
 
     quick = replace(suite.load("quick"), name="noise", n_blocks=asked["n_blocks"], budget_s=asked["budget_s"])
     if asked["no_gate"]:
         quick = replace(quick, gate=None)
     quants = [asked["quant"]] if asked["quant"] else []
     (spec,) = arm_specs(quick, model_names=[asked["model"]], quants=quants, engines=[asked["engine"]])
+    return quick, spec
+
+
+def _plan(wanted: Any, spec: Any, seed: int, screen: Any) -> Any:
+    from collector.cli._perform import synthesis_progress
+    from collector.plan import against_itself
+
     with synthesis_progress(screen) as on_progress:
-        return against_itself(quick, spec, seed=seed, on_progress=on_progress)
+        return against_itself(wanted, spec, seed=seed, on_progress=on_progress)

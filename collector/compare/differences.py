@@ -19,7 +19,7 @@ _FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "model": ("file bytes", "tensor bytes", "digest", "shape"),
     "quant": ("file bytes", "tensor bytes", "digest"),
     "format": ("file bytes", "tensor bytes", "digest"),
-    "engine": ("format", "engine version", "engine build", "option", "option in effect", "digest"),
+    "engine": ("format", "engine version", "engine build", "option", "digest"),
     "python": ("Python version",),
     "threads": ("threads in effect",),
 }
@@ -47,26 +47,27 @@ def differences(
 
 def _subject(baseline: Side, other: Side) -> set[str]:
     """The one field in which the labels differ; nothing when there are several, so that all of them are told."""
-    differing = {name for name, first, second in _asked(baseline.cells[0], other.cells[0]) if first != second}
+    a, b = baseline.cells[0], other.cells[0]
+    fields = [*_names(a, b), *_keys("option", a.arm.options, b.arm.options)]
+    differing = {name for name, first, second in fields if first != second}
     return differing if len(differing) == 1 else set()
 
 
 def _hidden(about: set[str]) -> set[str]:
     names = {name.removeprefix("option: ") for name in about}
     follows = {name for one in names for name in _FOLLOWS.get(one, ())}
-    options = {f"{kind}: {name}" for name in names for kind in ("option", "option in effect")}
-    return names | follows | options
+    return names | follows | {f"option: {name}" for name in names}
 
 
 def _fields(baseline: Side, other: Side) -> Iterator[tuple[str, Any, Any]]:
     """Name and value on either side of everything that is known of an arm, in the order of what explains most."""
     a, b = baseline.cells[0], other.cells[0]
     yield from _both(_MACHINE, a.machine, b.machine)
-    yield from _asked(a, b)
+    yield from _names(a, b)
+    yield from _keys("option", _options(a), _options(b))
     yield from _keys("engine build", a.engine_build, b.engine_build)
     yield "backend", a.backend, b.backend
     yield "threads in effect", a.n_threads, b.n_threads
-    yield from _keys("option in effect", a.options_in_effect, b.options_in_effect)
     yield from _both(_ARTIFACT, a.arm, b.arm)
     yield from _flags(baseline, other)
     yield from _of_plans(baseline, other)
@@ -105,11 +106,15 @@ def _both(getters: _Getters, first: Any, second: Any) -> Iterator[tuple[str, Any
         yield name, None if first is None else get(first), None if second is None else get(second)
 
 
-def _asked(a: CellResult, b: CellResult) -> Iterator[tuple[str, Any, Any]]:
-    """What an arm's label is made of."""
+def _names(a: CellResult, b: CellResult) -> Iterator[tuple[str, Any, Any]]:
+    """What an arm's label is made of, but options."""
     for name in SUBJECTS:
         yield name, getattr(a.arm, name), getattr(b.arm, name)
-    yield from _keys("option", a.arm.options, b.arm.options)
+
+
+def _options(cell: CellResult) -> dict[str, Any]:
+    """Each option as it was in effect, and as it was asked where the engine did not say."""
+    return {**cell.arm.options, **cell.options_in_effect}
 
 
 def _keys(kind: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -12,8 +12,8 @@ from collector.compare.values import in_time, values_of
 from collector.stats import Verdict
 
 ALPHA = 0.05
-DRIFT_WORTH_TELLING_FRAC = 0.02
-"""A trend is told from this size on, if it is also unlikely to be chance."""
+DRIFT_WORTH_TELLING_FRAC, DRIFT_ALPHA = 0.02, 0.01
+"""A trend is told from this size on, and only when it is unlikely to be chance among the four of a comparison."""
 
 _SURE = (Verdict.FASTER, Verdict.SLOWER, Verdict.LOOKS_FASTER, Verdict.LOOKS_SLOWER)
 
@@ -81,7 +81,7 @@ def of_drift(workloads: Iterable[Matched], sides: Sequence[Side], design: Design
                 if design.n_sessions != (1, 1) or not cells:
                     continue
                 trend = stats.drift(in_time(values_of(cells, metric)))
-                if trend is None or trend.p > ALPHA or abs(trend.change_frac) < DRIFT_WORTH_TELLING_FRAC:
+                if trend is None or trend.p > DRIFT_ALPHA or abs(trend.change_frac) < DRIFT_WORTH_TELLING_FRAC:
                     continue
                 effect = "; pairs of blocks cancel it" if design.is_paired else ""
                 yield (

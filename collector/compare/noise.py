@@ -91,7 +91,7 @@ def noise_between(history: Sequence[CellResult], metric: str, sides: Sequence[Se
 
 def floor(history: Iterable[CellResult], metric: str, fingerprint: str | None, *, is_simulated: bool) -> Floor | None:
     """
-    The newest A against A on a device; None where there is none.
+    The newest A against A on a device, one with an interval if there is one; None where there is none.
 
     Args:
         history: cells of any runs.
@@ -104,7 +104,7 @@ def floor(history: Iterable[CellResult], metric: str, fingerprint: str | None, *
         for twins in twin_cells(_there(history, fingerprint, is_simulated=is_simulated))
         if all(cell.values.get(metric) for cell in twins)
     ]
-    return max((one for one in found if one is not None), key=lambda one: one.measured_at_utc, default=None)
+    return max((one for one in found if one is not None), key=_worth, default=None)
 
 
 def twin_cells(cells: Iterable[CellResult]) -> Iterator[tuple[CellResult, CellResult]]:
@@ -204,6 +204,10 @@ def _floor(metric: str, first: CellResult, second: CellResult) -> Floor | None:
         log_sd=stdev(logs) if len(logs) > 1 else None,
         floor_frac=_farthest(ratio),
     )
+
+
+def _worth(one: Floor) -> tuple[bool, str]:
+    return one.floor_frac is not None, one.measured_at_utc
 
 
 def _farthest(ratio: Estimate) -> float | None:

@@ -35,8 +35,14 @@ def test_a_second_difference_is_told_and_then_all_are() -> None:
     assert found["model"] == ("phi-3-mini-4k", "llama-2-7b")
     assert found["quant"] == ("q4_0", "q4_k_m")
     assert found["tensor bytes"] == ("9", "11")
-    named = told(ONE, other(arm=Q4_K_M | {"options": {"threads": 1}}), "quant")
-    assert named == {"option: threads": ("unknown", "1")}
+    named = told(ONE, other(arm=Q4_K_M | {"options": {"threads": 1}}, options_in_effect={"threads": 1}), "quant")
+    assert named == {"option: threads": ("2", "1")}
+
+
+def test_an_option_that_was_in_effect_anyhow_is_no_difference() -> None:
+    assert told(ONE, other(arm={"options": {"threads": 2}})) == {}
+    unsaid = other(arm={"options": {"threads": 4, "x": 1}}, options_in_effect={})
+    assert told(ONE, unsaid) == {"option: threads": ("2", "4"), "option: x": ("unknown", "1")}
 
 
 def test_one_format_and_two_files_is_told() -> None:
@@ -54,7 +60,7 @@ def test_one_format_and_two_files_is_told() -> None:
         ({"engine_build": {"compiler": "gcc 13"}}, "engine build: compiler", ("unknown", "gcc 13")),
         ({"backend": "metal"}, "backend", ("cpu", "metal")),
         ({"n_threads": 4}, "threads in effect", ("2", "4")),
-        ({"options_in_effect": {"threads": 2, "flash": True}}, "option in effect: flash", ("unknown", "yes")),
+        ({"options_in_effect": {"threads": 2, "flash": True}}, "option: flash", ("unknown", "yes")),
         ({"flags": ("hot", "synthetic")}, "doubts", ("none", "hot")),
         ({"arm": {"is_synthetic": False}}, "random weights", ("yes", "no")),
         ({"suite": "standard"}, "suite", ("quick", "standard")),

@@ -50,6 +50,12 @@ def test_the_newest_floor_counts() -> None:
     assert (found.run_id, found.measured_at_utc[:10]) == ("new", "2026-11-25")
 
 
+def test_a_short_run_does_not_hide_a_floor() -> None:
+    found = floor([*twins("old"), *twins("new", n=2, started="2026-11-25")], DECODE, "f1", is_simulated=False)
+    assert found is not None
+    assert found.run_id == "old"
+
+
 def test_a_floor_belongs_to_its_device_and_to_real_models() -> None:
     assert floor(twins(), DECODE, "f2", is_simulated=False) is None
     assert floor(twins(backend="simulated"), DECODE, "f1", is_simulated=False) is None
