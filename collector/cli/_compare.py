@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from collector.cli import _numbers as numbers
-from collector.cli._findings import findings, ratio
-from collector.cli._sides import against_baseline
-from collector.cli._tables import fitted, metric_column, plain_table
+from collector import numbers
+from collector.cli._tables import fitted, plain_table
 from collector.compare import Arm, Comparison, Noise, Pair, Row, compare
+from collector.compare.findings import findings, ratio
+from collector.compare.siding import against_baseline
 from collector.queries import CellResult
 from collector.stats import Estimate
 
@@ -85,7 +85,7 @@ def print_ratios(console: Console, cells: Sequence[CellResult], run_id: str) -> 
         table = plain_table(title, *headers, "verdict", right=headers)
         for row in pair.family:
             table.add_row(
-                f"{row.workload} {metric_column(row.metric).header}", ratio(row.ratio), p_text(row), verdict_text(row)
+                f"{row.workload} {numbers.header(row.metric)}", ratio(row.ratio), p_text(row), verdict_text(row)
             )
         console.print()
         console.print(fitted(console, table))
@@ -167,7 +167,7 @@ def _print_rows(console: Console, pair: Pair, screen: Screen) -> None:
         table.padding = (0, 2 if is_wide else 1, 0, 0)
         for row in rows:
             cells = [
-                metric_column(row.metric).header,
+                numbers.header(row.metric),
                 *value_texts(row),
                 *([p_text(row)] if is_wide else []),
                 verdict_text(row),
@@ -177,7 +177,7 @@ def _print_rows(console: Console, pair: Pair, screen: Screen) -> None:
         console.print(fitted(console, table))
         _print_lines(console, _doubts(rows))
     for mean in pair.means if screen.metric is None else ():
-        of = f"{metric_column(mean.metric).header}, geometric mean of {mean.n_workloads} workloads"
+        of = f"{numbers.header(mean.metric)}, geometric mean of {mean.n_workloads} workloads"
         console.print(Text(f"\n{of}: {ratio(mean.ratio)}"), soft_wrap=True)
 
 
@@ -186,13 +186,13 @@ def _doubts(rows: Iterable[Row]) -> Iterator[str]:
     by_doubt: dict[str, list[str]] = {}
     for row in rows:
         for doubt in [row.refusal] if row.refusal else row.doubts:
-            by_doubt.setdefault(doubt, []).append(metric_column(row.metric).header)
+            by_doubt.setdefault(doubt, []).append(numbers.header(row.metric))
     for doubt, names in by_doubt.items():
         yield f"  {', '.join(names)}: {doubt}"
 
 
 def value_texts(row: Row) -> tuple[str, str, str]:
-    scale = metric_column(row.metric).scale
+    scale = numbers.scale(row.metric)
     return _value(row.baseline, scale), _value(row.other, scale), ratio(row.ratio)
 
 
@@ -226,4 +226,4 @@ def _print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def _short(metric: str) -> str:
     """The header without its unit: 'decode', 'first token'."""
-    return metric_column(metric).header.rsplit(" ", 1)[0]
+    return numbers.header(metric).rsplit(" ", 1)[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from collector import numbers
 from collector.cli._compare import (
     Screen,
     arm_text,
@@ -14,9 +15,8 @@ from collector.cli._compare import (
     value_texts,
     verdict_text,
 )
-from collector.cli._findings import findings, ratio
-from collector.cli._tables import metric_column
 from collector.compare import Comparison, Pair, Row
+from collector.compare.findings import findings, ratio
 
 _HEAD = ("| workload | metric | A | B | ratio B/A | p (Holm) | verdict |", "|---|---|---:|---:|---:|---:|---|")
 
@@ -39,7 +39,7 @@ def _about(pair: Pair, comparison: Comparison) -> list[str]:
 
 def _row(row: Row) -> str:
     words = [verdict_text(row), *([row.refusal] if row.refusal else row.doubts)]
-    name = (f"{row.workload} {row.shape}", metric_column(row.metric).header)
+    name = (f"{row.workload} {row.shape}", numbers.header(row.metric))
     cells = (*name, *value_texts(row), p_text(row), ", ".join(filter(None, words)))
     return f"| {' | '.join(map(_escaped, cells))} |"
 
@@ -47,7 +47,7 @@ def _row(row: Row) -> str:
 def _means(pair: Pair) -> Iterator[str]:
     for mean in pair.means:
         name = f"geometric mean of {mean.n_workloads} workloads"
-        yield f"| {name} | {metric_column(mean.metric).header} | | | {ratio(mean.ratio)} | | |"
+        yield f"| {name} | {numbers.header(mean.metric)} | | | {ratio(mean.ratio)} | | |"
 
 
 def _lines(texts: Iterable[str]) -> list[str]:

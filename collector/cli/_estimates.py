@@ -4,8 +4,7 @@ import math
 
 from rich.console import Console
 
-from collector import queries, stats
-from collector.cli import _numbers as numbers
+from collector import numbers, queries, stats
 from collector.cli._tables import plain_table
 from collector.errors import PhibenchError
 from collector.forecast import Forecast, plan_forecast

@@ -7,8 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from collector import catalog, models
-from collector.cli import _numbers as numbers
+from collector import catalog, models, numbers
 from collector.errors import UsageError
 from collector.fit import Band, Basis, Fit, Room, RoomKind, Verdict
 from runners.contract import ModelShape

@@ -15,8 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from collector import metrics, stats
-from collector.cli import _numbers as numbers
+from collector import metrics, numbers, stats
 from collector.forecast import Forecast
 from collector.schedule import Measured, widest
 from collector.suite import Arm, Plan

@@ -5,9 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from collector import catalog, models, physics
+from collector import catalog, models, numbers, physics
 from collector.catalog import CatalogModel
-from collector.cli import _numbers as numbers
 from collector.cli._tables import plain_table
 from collector.errors import UsageError
 from collector.models import layout

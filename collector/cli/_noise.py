@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from collector import stats
+from collector import numbers, stats
 from collector.cli import _estimates as estimates
-from collector.cli import _numbers as numbers
 from collector.cli._common import echo_json
-from collector.cli._findings import ratio
 from collector.cli._output import console
 from collector.cli._sides import N_RECENT_RUNS
-from collector.cli._tables import metric_column, plain_table
+from collector.cli._tables import plain_table
+from collector.compare.findings import ratio
 from collector.compare.noise import LEAST_SESSIONS, Noise, noise_of
 from collector.forecast import Forecast
 from collector.paths import shown
@@ -52,27 +51,25 @@ def report(
     if outcome.stop_reason == "cancelled":
         screen.print("\nstopped by hand; everything measured so far is kept")
     screen.print()
-    screen.print(Text(_sentence(noise, outcome.run_id)), soft_wrap=True)
+    screen.print(Text(_sentence(noise, outcome.run_id, outcome.n_blocks)), soft_wrap=True)
     if noise:
-        _print_table(screen, noise, cells[0])
+        _print_table(screen, noise, cells[0], outcome.run_id)
         for line in _besides(noise):
             screen.print(Text(line), soft_wrap=True)
     screen.print(f"\nstored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
 
 
-def _sentence(noise: Mapping[str, Noise], run_id: str) -> str:
+def _sentence(noise: Mapping[str, Noise], run_id: str, n_blocks: int) -> str:
     floors = {metric: one.floor for metric, one in noise.items() if one.floor and one.floor.run_id == run_id}
     known = {metric: one.floor_frac for metric, one in floors.items() if one.floor_frac is not None}
     if known:
         words = ", ".join(f"{_short(metric)} ±{100 * frac:.1f} %" for metric, frac in known.items())
         n = min(one.ratio.n for one in floors.values())
         return f"Noise floor here (A against A, {n} blocks): {words}."
-    n = max((one.ratio.n for one in floors.values()), default=0)
-    blocks = f"{n} block{'' if n == 1 else 's'}"
-    return f"No noise floor yet: {blocks}, and {stats.MIN_N} are needed for an interval."
+    return f"No noise floor from this run: {numbers.count(n_blocks, 'block')}, and {stats.MIN_N} are needed."
 
 
-def _print_table(screen: Console, noise: Mapping[str, Noise], cell: CellResult) -> None:
+def _print_table(screen: Console, noise: Mapping[str, Noise], cell: CellResult, run_id: str) -> None:
     title = f"{cell.workload.name} {cell.workload.shape_label}"
     headers = ["sd", *(f"{n} blocks" for n in _BLOCKS)]
     table = plain_table(title, "A/A ratio", *headers, right=headers)
@@ -81,9 +78,11 @@ def _print_table(screen: Console, noise: Mapping[str, Noise], cell: CellResult) 
             continue
         sd = one.floor.log_sd
         widths = [None if sd is None else stats.expected_half_width(sd, n) for n in _BLOCKS]
-        table.add_row(metric_column(metric).header, ratio(one.floor.ratio), _share(sd), *map(_within, widths))
+        table.add_row(numbers.header(metric), ratio(one.floor.ratio), _share(sd), *map(_within, widths))
     screen.print()
     screen.print(table)
+    for older in dict.fromkeys(one.floor.run_id for one in noise.values() if one.floor and one.floor.run_id != run_id):
+        screen.print(f"of run {older}, the newest with an interval")
     screen.print(Text("sd: of a block's ratio; N blocks: the interval of a ratio that so many would give"))
 
 
@@ -112,7 +111,7 @@ def _leaves_out_1(found: stats.Estimate) -> bool:
 
 
 def _short(metric: str) -> str:
-    return metric_column(metric).header.rsplit(" ", 1)[0]
+    return numbers.header(metric).rsplit(" ", 1)[0]
 
 
 def _share(frac: float | None) -> str:

@@ -16,8 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from collector import gates, provenance
-from collector.cli import _numbers as numbers
+from collector import gates, numbers, provenance
 from collector.cli._common import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
 from collector.cli._live import LiveRun
 from collector.errors import PhibenchError

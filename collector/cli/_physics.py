@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from collector.cli import _numbers as numbers
+from collector import numbers
 from collector.cli._tables import fitted, plain_table
 from collector.queries import CellResult, ceiling
 

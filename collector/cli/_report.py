@@ -9,9 +9,11 @@ from rich.text import Text
 
 from collector import provenance, stats
 from collector.cli._common import echo_json
-from collector.cli._findings import finding_of_run
 from collector.cli._output import console
 from collector.cli._tables import print_cells
+from collector.compare import compare
+from collector.compare.findings import findings
+from collector.compare.siding import against_baseline
 from collector.paths import default_database, shown
 from collector.queries import CellResult, Reader
 from collector.run import Outcome
@@ -19,6 +21,9 @@ from runners import device
 
 _LONGEST_ALIGNED = 60
 """Purposes of commands stand under one another up to this width; after a longer command they just follow."""
+
+
+MOST_SENTENCES = 3
 
 
 def report(outcome: Outcome, db: str, *, as_json: bool) -> list[CellResult]:
@@ -48,6 +53,16 @@ def print_run(screen: Console, outcome: Outcome, cells: Sequence[CellResult], db
     for line in _next(outcome, cells, db):
         screen.print(f"next    {line}", soft_wrap=True)
     screen.print(f"stored in {shown(db)}, run {outcome.run_id}", soft_wrap=True)
+
+
+def finding_of_run(cells: Sequence[CellResult], here: str | None) -> str | None:
+    """What a run found: its arms against its baseline; None when it has only one."""
+    pairs = against_baseline(cells)
+    if not pairs:
+        return None
+    found = findings(compare(pairs), here)
+    more = f"\n... and {len(found) - MOST_SENTENCES} more: phibench compare" if len(found) > MOST_SENTENCES else ""
+    return "\n".join(found[:MOST_SENTENCES]) + more
 
 
 def _with_blocks(command: str, n_blocks: int) -> str:

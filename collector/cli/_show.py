@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from collector.cli import _numbers as numbers
+from collector import numbers
 from collector.cli._compare import print_ratios
-from collector.cli._findings import finding_of_run
 from collector.cli._physics import print_ceilings
-from collector.cli._tables import fitted, metric_column, plain_table, print_cells
+from collector.cli._report import finding_of_run
+from collector.cli._tables import fitted, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
 from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
@@ -121,7 +121,7 @@ def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
 def _print_launches(screen: Console, run: RunRow, launches: Sequence[LaunchRow]) -> None:
     """In the order in which they ran; one column a metric that they have, so that none stands for two."""
     names = [name for name in (*HEADLINE_METRICS, "load_s") if any(name in launch.stats for launch in launches)]
-    right = ("block", *(metric_column(name).header for name in names))
+    right = ("block", *(numbers.header(name) for name in names))
     table = plain_table("launch", "block", "workload", "arm", *right[1:], "state", right=right)
     for launch in launches:
         words = [launch.failure_kind or launch.state, *(["set aside"] if launch.is_orphaned else [])]

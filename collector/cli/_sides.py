@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 
 from collector.compare import Side
 from collector.compare.selecting import EXAMPLE, Query, about, by_arm, fitting, labels, parse, why_none
+from collector.compare.siding import against_baseline, named
 from collector.errors import PhibenchError, StoreError, UsageError
 from collector.metrics import BY_NAME
 from collector.queries import CellResult, Reader
-
-BASELINE_MODEL = "llama-2-7b"
-"""Others are set against it in 4 bits, if it is in the run and no other baseline is chosen."""
 
 N_RECENT_RUNS = 200
 """Newest runs in which an arm is looked for and from which the noise is taken."""
@@ -88,16 +86,6 @@ def resolve(reader: Reader, words: Sequence[str]) -> Asked:
     return Asked(pairs=found, about=about(first, second), metric=metric, warnings=warnings)
 
 
-def against_baseline(cells: Sequence[CellResult]) -> list[tuple[Side, Side]]:
-    """Every arm of one run against its baseline: LLaMA-2-7B in 4 bits if it is there, else the first arm."""
-    arms = list(by_arm(cell for cell in cells if cell.n_launches))
-    if len(arms) < 2:
-        return []
-    baseline = next((arm for arm in arms if _is_usual_baseline(arm[0])), arms[0])
-    others = [arm for arm in arms if arm is not baseline]
-    return [_named(baseline, other, (False, False)) for other in others]
-
-
 def pair_of_run(reader: Reader, run_id: str) -> tuple[Side, Side]:
     """
     The two arms of a run that was made to compare them.
@@ -108,7 +96,7 @@ def pair_of_run(reader: Reader, run_id: str) -> tuple[Side, Side]:
     arms = by_arm(cell for cell in reader.cells([run_id]) if cell.n_launches)
     if len(arms) != 2:
         raise PhibenchError(f"run {run_id} has {len(arms)} arms with good launches", f"phibench show {run_id}")
-    return _with_plans(reader, *_named(arms[0], arms[1], (False, False)))
+    return _with_plans(reader, *named(arms[0], arms[1], (False, False)))
 
 
 def recent_cells(reader: Reader, pairs: Iterable[tuple[Side, Side]]) -> list[CellResult]:
@@ -222,7 +210,7 @@ def _sides(
     reader: Reader, first: Sequence[CellResult], second: Sequence[CellResult], queries: tuple[Query, Query]
 ) -> tuple[Side, Side]:
     has_workload = (queries[0].workload is not None, queries[1].workload is not None)
-    return _with_plans(reader, *_named(first, second, has_workload))
+    return _with_plans(reader, *named(first, second, has_workload))
 
 
 def _with_plans(reader: Reader, first: Side, second: Side) -> tuple[Side, Side]:
@@ -233,32 +221,6 @@ def _with_plans(reader: Reader, first: Side, second: Side) -> tuple[Side, Side]:
         for side, of_side in zip((first, second), plans, strict=True)
     )
     return a, b
-
-
-def _named(
-    first: Sequence[CellResult], second: Sequence[CellResult], has_workload: tuple[bool, bool]
-) -> tuple[Side, Side]:
-    """Two sides with names that tell them apart: by label, device, version of the engine, workload or run."""
-    a, b = first[0], second[0]
-    names = [
-        (a.arm.label, b.arm.label),
-        *([(a.machine.device, b.machine.device)] if a.machine and b.machine else []),
-        *([(_version(a), _version(b))] if a.machine and b.machine else []),
-        *([(a.workload.name, b.workload.name)] if all(has_workload) else []),
-        (f"run {a.run_id}", f"run {b.run_id}"),
-        (f"arm {(a.arm_index or 0) + 1}", f"arm {(b.arm_index or 0) + 1}"),
-        (a.arm.label, b.arm.label),
-    ]
-    one, two = next(((x, y) for x, y in names if x != y), names[-1])
-    return (
-        Side(name=one, cells=tuple(first), is_one_workload=has_workload[0]),
-        Side(name=two, cells=tuple(second), is_one_workload=has_workload[1]),
-    )
-
-
-def _version(cell: CellResult) -> str:
-    version = cell.machine.engine_version if cell.machine else None
-    return f"{cell.arm.engine} {version or 'of unknown version'}"
 
 
 def _one_metric(first: Query, second: Query) -> str | None:
@@ -272,7 +234,3 @@ def _one_metric(first: Query, second: Query) -> str | None:
             "name the same metric on both sides, or none",
         )
     return one
-
-
-def _is_usual_baseline(cell: CellResult) -> bool:
-    return cell.arm.model == BASELINE_MODEL and ("q4" in cell.arm.quant or "4bit" in cell.arm.quant)

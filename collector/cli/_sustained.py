@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from collector import metrics, sustained
-from collector.cli import _numbers as numbers
+from collector import metrics, numbers, sustained
 from collector.cli._tables import plain_table
 from collector.sustained import Repetition
 from runners.contract import Event, EventType, Phase, Reading, Trace

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from collector import stats
-from collector.cli import _numbers as numbers
+from collector import numbers, stats
 from collector.queries import CellResult, ceiling
 from runners import interpreter
 
@@ -17,11 +16,14 @@ _ENDLESS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric as a column: header with its unit, and what the base unit is divided by."""
+    """One metric as a column."""
 
     metric: str
-    header: str
-    scale: float = 1.0
+
+    @property
+    def header(self) -> str:
+        """With its unit."""
+        return numbers.header(self.metric)
 
     def text(self, cell: CellResult) -> str:
         """'4.81 ± 0.05', '4.81 ·n=3', or a dash; a simulator's process says nothing about memory."""
@@ -29,7 +31,7 @@ class Column:
         if not values or (self.metric == "peak_rss_bytes" and cell.backend == "simulated"):
             return numbers.UNKNOWN
         found = stats.interval(values)
-        return numbers.with_interval(found.value, found.low, found.high, found.n, self.scale)
+        return numbers.with_interval(found.value, found.low, found.high, found.n, numbers.scale(self.metric))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +45,26 @@ class CeilingColumn:
         return numbers.percent(ceiling(cell).bandwidth_utilisation_frac)
 
 
-PEAK = Column("peak_rss_bytes", "peak GiB", numbers.GIB)
 GENERATION_COLUMNS = (
-    Column("decode_tok_per_s", "decode tok/s"),
+    Column("decode_tok_per_s"),
     CeilingColumn(),
-    Column("ttft_s", "first token s"),
-    Column("prefill_tok_per_s", "prefill tok/s"),
-    PEAK,
+    Column("ttft_s"),
+    Column("prefill_tok_per_s"),
+    Column("peak_rss_bytes"),
 )
 KERNEL_COLUMNS = (
-    Column("kernel_prefill_tok_per_s", "kernel prefill tok/s"),
-    Column("kernel_decode_tok_per_s", "kernel decode tok/s"),
+    Column("kernel_prefill_tok_per_s"),
+    Column("kernel_decode_tok_per_s"),
     CeilingColumn(),
-    PEAK,
+    Column("peak_rss_bytes"),
 )
 SUSTAINED_COLUMNS = (
-    Column("burst_tok_per_s", "burst tok/s"),
-    Column("sustained_tok_per_s", "sustained tok/s"),
-    Column("retained_frac", "retained %", 0.01),
-    Column("plateau_tok_per_s", "plateau tok/s"),
-    PEAK,
+    Column("burst_tok_per_s"),
+    Column("sustained_tok_per_s"),
+    Column("retained_frac"),
+    Column("plateau_tok_per_s"),
+    Column("peak_rss_bytes"),
 )
-
-
-_KNOWN = {
-    column.metric: column
-    for column in (*GENERATION_COLUMNS, *KERNEL_COLUMNS, *SUSTAINED_COLUMNS, Column("load_s", "load s"))
-    if isinstance(column, Column)
-}
-
-
-def metric_column(metric: str) -> Column:
-    """How a metric is shown: its header, and GiB for bytes."""
-    if metric in _KNOWN:
-        return _KNOWN[metric]
-    if metric.endswith("_bytes"):
-        return Column(metric, f"{metric.removesuffix('_bytes').replace('_', ' ')} GiB", numbers.GIB)
-    return Column(metric, metric)
 
 
 def print_cells(console: Console, cells: Sequence[CellResult]) -> None:

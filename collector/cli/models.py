@@ -83,7 +83,7 @@ def remove_model(model: str, *, quant: str | None, is_sure: bool, is_quiet: bool
     """Remove the synthetic files of MODEL."""
     from collector import catalog
     from collector import models as present
-    from collector.cli._numbers import size
+    from collector.numbers import size
 
     catalog.find(model)
     if not is_sure:

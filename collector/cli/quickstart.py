@@ -75,7 +75,7 @@ def _is_tight() -> bool:
     import shutil
 
     from collector import models
-    from collector.cli._numbers import size
+    from collector.numbers import size
     from runners import device
 
     folder = models.cache_dir()

@@ -6,7 +6,7 @@ import pytest
 from command_helpers import envelope, phibench
 
 from collector import models
-from collector.cli import _numbers as numbers
+from collector import numbers
 from collector.models.synth_gguf import write_gguf
 from collector.store import Store
 from runners import device

@@ -1,36 +1,20 @@
 """What a comparison found, in sentences: the first line that a person reads."""
 
-from collections.abc import Sequence
-
-from collector.cli import _numbers as numbers
-from collector.cli._sides import against_baseline
-from collector.cli._tables import metric_column
-from collector.compare import Comparison, Pair, Row, compare
-from collector.queries import CellResult
+from collector import numbers
+from collector.compare.records import Comparison, Pair, Row
 from collector.stats import Estimate, Verdict
 
-_VERBS = {
-    "decode_tok_per_s": "generates",
-    "kernel_decode_tok_per_s": "generates",
-    "kernel_prefill_tok_per_s": "reads a prompt",
-    "sustained_tok_per_s": "keeps generating",
-    "ttft_s": "",
-    "burst_tok_per_s": "",
+_PHRASES = {
+    "decode_tok_per_s": ("generates", "as fast as"),
+    "kernel_decode_tok_per_s": ("generates", "as fast as"),
+    "kernel_prefill_tok_per_s": ("reads a prompt", "as fast as"),
+    "sustained_tok_per_s": ("keeps generating", "as fast as"),
+    "burst_tok_per_s": ("generates at first", "as fast as"),
+    "ttft_s": ("takes", "as long to the first token as"),
 }
-"""The metrics that a sentence can be about, the one that says most first; none = it is only told besides."""
+"""The headline metrics in sentences, the one that says most first."""
 
 _DECIDED = frozenset(Verdict) - {Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
-MOST_SENTENCES = 3
-
-
-def finding_of_run(cells: Sequence[CellResult], here: str | None) -> str | None:
-    """What a run found: its arms against its baseline; None when it has only one."""
-    pairs = against_baseline(cells)
-    if not pairs:
-        return None
-    found = findings(compare(pairs), here)
-    more = f"\n... and {len(found) - MOST_SENTENCES} more: phibench compare" if len(found) > MOST_SENTENCES else ""
-    return "\n".join(found[:MOST_SENTENCES]) + more
 
 
 def findings(comparison: Comparison, here: str | None) -> list[str]:
@@ -60,23 +44,20 @@ def _sentence(pair: Pair, band_frac: float, here: str | None) -> str:
     main = _main_row(pair)
     if main is None or main.ratio is None:
         return f"{pair.other.name} and {pair.baseline.name} have no value in common that can be compared."
-    where = _where(pair, here)
+    where, (verb, how) = _where(pair, here), _PHRASES[main.metric]
     value = ratio(main.ratio).partition(" ")[0]
     if main.verdict is Verdict.EQUIVALENT:
         band = f"within ±{100 * band_frac:g} %"
-        text = f"{pair.other.name} {_VERBS[main.metric]} as fast as {pair.baseline.name}{where}, {band}"
+        text = f"{pair.other.name} {verb} {how} {pair.baseline.name}{where}, {band}"
     else:
-        text = f"{pair.other.name} {_VERBS[main.metric]} {value} × as fast as {pair.baseline.name}{where}"
+        text = f"{pair.other.name} {verb} {value} × {how} {pair.baseline.name}{where}"
     return f"{text} ({_doubt(main, pair)}){_word(main, pair)}.{_besides(main, pair)}"
 
 
 def _main_row(pair: Pair) -> Row | None:
     """Of the first workload the metric that says most."""
-    for metric, verb in _VERBS.items():
-        for row in pair.family:
-            if verb and row.metric == metric and row.ratio is not None:
-                return row
-    return None
+    rows = [row for row in pair.family if row.ratio is not None]
+    return next((row for metric in _PHRASES for row in rows if row.metric == metric), None)
 
 
 def _where(pair: Pair, here: str | None) -> str:
@@ -89,7 +70,7 @@ def _where(pair: Pair, here: str | None) -> str:
 def _doubt(row: Row, pair: Pair) -> str:
     found = row.ratio
     design = pair.design
-    count = _count(found.n, "block") if found and design.is_paired else ""
+    count = numbers.count(found.n, "block") if found and design.is_paired else ""
     if found is None or found.low is None:
         few = count or f"{design.n_launches[0]} and {design.n_launches[1]} launches"
         return f"{few}: too few for an interval"
@@ -117,12 +98,8 @@ def _besides(main: Row, pair: Pair) -> str:
         return ""
     is_one = len({row.workload for row in pair.family}) == 1
     words = [
-        f"{'' if is_one else row.workload + ' '}{metric_column(row.metric).header} {row.verdict} "
+        f"{'' if is_one else row.workload + ' '}{numbers.header(row.metric)} {row.verdict} "
         f"({ratio(row.ratio).partition(' ')[0]})"
         for row in others
     ]
     return f" But: {', '.join(words)}."
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"

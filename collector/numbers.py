@@ -1,9 +1,43 @@
 """Numbers for people: the one place where units get a prefix and values as few digits as their interval allows."""
 
 import math
+from collections.abc import Mapping
 
 GIB = 1 << 30
 UNKNOWN = "—"
+
+_HEADERS: Mapping[str, tuple[str, float]] = {
+    "decode_tok_per_s": ("decode tok/s", 1.0),
+    "ttft_s": ("first token s", 1.0),
+    "prefill_tok_per_s": ("prefill tok/s", 1.0),
+    "peak_rss_bytes": ("peak GiB", GIB),
+    "kernel_prefill_tok_per_s": ("kernel prefill tok/s", 1.0),
+    "kernel_decode_tok_per_s": ("kernel decode tok/s", 1.0),
+    "burst_tok_per_s": ("burst tok/s", 1.0),
+    "sustained_tok_per_s": ("sustained tok/s", 1.0),
+    "retained_frac": ("retained %", 0.01),
+    "plateau_tok_per_s": ("plateau tok/s", 1.0),
+    "load_s": ("load s", 1.0),
+}
+
+
+def header(metric: str) -> str:
+    """What a metric is called above a column, unit included."""
+    if metric in _HEADERS:
+        return _HEADERS[metric][0]
+    if metric.endswith("_bytes"):
+        return f"{metric.removesuffix('_bytes').replace('_', ' ')} GiB"
+    return metric
+
+
+def scale(metric: str) -> float:
+    """What a metric's base unit is divided by under its header."""
+    return _HEADERS.get(metric, (metric, GIB if metric.endswith("_bytes") else 1.0))[1]
+
+
+def count(n: int, word: str) -> str:
+    """'1 block', '3 blocks'."""
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def gib(n_bytes: float | None, digits: int = 1) -> str:
