@@ -210,6 +210,11 @@ def fault_of_logits(row: list[float]) -> str | None:
     return "all equal" if min(row) == max(row) else None
 
 
+def load_mode_in_effect(asked: str, told: str | None) -> str | None:
+    """What the library told; older versions do not tell whether memory is locked, so that is unknown if it was asked."""
+    return None if "mlock" in asked and told != asked else told
+
+
 def _in_effect(api: Any, context: Any, settings: Settings, seen: evidence.Evidence) -> dict[str, Scalar | None]:
     on_gpu = seen.backend not in {"cpu", None}
     flash_attention = None if seen.is_flash_attn_on is None else ("on" if seen.is_flash_attn_on else "off")
@@ -222,7 +227,7 @@ def _in_effect(api: Any, context: Any, settings: Settings, seen: evidence.Eviden
         "n_ubatch": api.llama_n_ubatch(context),
         "flash_attn": flash_attention,
         "kv_type": seen.kv_type_k if len(kv_types) == 1 else f"{seen.kv_type_k}/{seen.kv_type_v}",
-        "load_mode": seen.load_mode,
+        "load_mode": load_mode_in_effect(settings.load_mode, seen.load_mode),
         "repack": bool(seen.repack_kinds),
         "repack_kinds": ",".join(seen.repack_kinds),
         "n_gpu_layers": seen.n_gpu_layers if on_gpu else 0,

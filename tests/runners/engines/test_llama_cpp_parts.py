@@ -61,6 +61,15 @@ def test_the_load_mode_of_an_older_version_is_read_from_its_switches(said: str, 
     assert seen.load_mode == mode
 
 
+@pytest.mark.parametrize(
+    ("asked", "told", "in_effect"),
+    [("none", "none", "none"), ("mlock", "mlock", "mlock"), ("mlock", "none", None), ("mmap+mlock", "mmap", None),
+     ("mmap", "none", "none"), ("none", None, None)],
+)  # fmt: skip
+def test_a_lock_that_is_not_told_is_unknown(asked: str, told: str | None, in_effect: str | None) -> None:
+    assert loading.load_mode_in_effect(asked, told) == in_effect
+
+
 class OfOlderVersion(ctypes.Structure):
     _fields_: ClassVar = [(name, ctypes.c_bool) for name in ("use_mmap", "use_mlock", "use_direct_io")]
 
