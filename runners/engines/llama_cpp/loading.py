@@ -211,7 +211,7 @@ def fault_of_logits(row: list[float]) -> str | None:
 
 
 def load_mode_in_effect(asked: str, told: str | None) -> str | None:
-    """What the library told; older versions do not tell whether memory is locked, so that is unknown if it was asked."""
+    """What the library told; older versions do not tell of a lock, so the mode is unknown where one was asked."""
     return None if "mlock" in asked and told != asked else told
 
 
