@@ -105,7 +105,8 @@ def noise_lines(pair: Pair) -> list[str]:
     if known:
         seen = next(noise.floor for noise in known.values() if noise.floor)
         words = ", ".join(f"{_short(m)} ±{100 * (n.floor.floor_frac or 0):.1f} %" for m, n in known.items() if n.floor)
-        lines.append(f"noise floor here (A against A, {seen.measured_at_utc[:10]}): {words}")
+        of = "" if seen.label in {pair.baseline.label, pair.other.label} else f", {seen.label}"
+        lines.append(f"noise floor here (A against A, {seen.measured_at_utc[:10]}{of}): {words}")
     elif pair.noise and pair.baseline.device == pair.other.device:
         lines.append("noise floor here: unknown; phibench noise measures it")
     if not pair.design.is_paired:
@@ -124,7 +125,7 @@ def between_lines(noise: Mapping[str, Noise]) -> list[str]:
 
 def _print_arms(console: Console, pair: Pair) -> None:
     for letter, arm, n in zip("AB", (pair.baseline, pair.other), pair.design.n_launches, strict=True):
-        console.print(Text(f"{letter}  {arm_text(arm)}, {n} launches"), soft_wrap=True)
+        console.print(Text(f"{letter}  {arm_text(arm)}{f', {n} launches' if n else ''}"), soft_wrap=True)
     _print_lines(console, doubt_lines(pair))
 
 

@@ -88,5 +88,7 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
         ]
         if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
             steps.insert(0, (_with_blocks(provenance.command_line(), 8), "enough for intervals"))
+        elif against_baseline(cells):
+            steps.insert(0, (f"phibench compare{_other_db(db)}", "the verdicts, and what else differs"))
     width = min(_LONGEST_ALIGNED, max(len(command) for command, _ in steps))
     return [f"{command:<{width}}    {purpose}" for command, purpose in steps]

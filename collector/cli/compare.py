@@ -74,6 +74,8 @@ def compare(
         history = _sides.recent_cells(reader, asked.pairs)
     found = core.compare(asked.pairs, band_frac=band_frac, history=history, about=asked.about)
     shown = _compare.Screen(here=_this_device(), metric=asked.metric, has_all=has_all)
+    if asked.metric is not None and not any(shown.rows(pair) for pair in found.pairs):
+        raise UsageError(f"neither side has {asked.metric}", "phibench compare --all A B shows what they have")
     if as_json:
         warnings = [*(text for pair in found.pairs for text in pair.warnings), *asked.warnings]
         echo_json("comparison", found, list(dict.fromkeys(warnings)))

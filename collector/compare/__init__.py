@@ -19,10 +19,11 @@ from collector.compare.records import Arm, Comparison, Design, Difference, MeanR
 from collector.compare.rows import Draft, drafts, judged, verdicts_without_outliers
 from collector.metrics import METRICS
 from collector.queries import CellResult
+from collector.stats import Estimate, Verdict
 
 __all__ = [
-    "BAND_FRAC", "Arm", "Comparison", "Design", "Difference", "Floor", "MeanRow", "Noise", "Pair", "Row", "Side",
-    "compare",
+    "BAND_FRAC", "Arm", "Comparison", "Design", "Difference", "Estimate", "Floor", "MeanRow", "Noise", "Pair", "Row",
+    "Side", "Verdict", "compare",
 ]  # fmt: skip
 
 BAND_FRAC = 0.02

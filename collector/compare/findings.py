@@ -14,6 +14,7 @@ _PHRASES = {
 }
 """The headline metrics in sentences, the one that says most first."""
 
+_MOST_BESIDES = 3
 _DECIDED = frozenset(Verdict) - {Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
 
 
@@ -44,7 +45,7 @@ def _sentence(pair: Pair, band_frac: float, here: str | None) -> str:
     main = _main_row(pair)
     if main is None or main.ratio is None:
         return f"{pair.other.name} and {pair.baseline.name} have no value in common that can be compared."
-    where, (verb, how) = _where(pair, here), _PHRASES[main.metric]
+    where, (verb, how) = _where(main, pair, here), _PHRASES[main.metric]
     value = ratio(main.ratio).partition(" ")[0]
     if main.verdict is Verdict.EQUIVALENT:
         band = f"within ±{100 * band_frac:g} %"
@@ -60,11 +61,13 @@ def _main_row(pair: Pair) -> Row | None:
     return next((row for metric in _PHRASES for row in rows if row.metric == metric), None)
 
 
-def _where(pair: Pair, here: str | None) -> str:
+def _where(row: Row, pair: Pair, here: str | None) -> str:
+    """The device, where it is one, and the workload, where there are several."""
+    workload = "" if _is_one_workload(pair) else f" in {row.workload}"
     devices = {pair.baseline.device, pair.other.device}
     if len(devices) > 1 or None in devices:
-        return ""
-    return " here" if devices == {here} else f" on {pair.other.device}"
+        return workload
+    return f" here{workload}" if devices == {here} else f" on {pair.other.device}{workload}"
 
 
 def _doubt(row: Row, pair: Pair) -> str:
@@ -96,10 +99,15 @@ def _besides(main: Row, pair: Pair) -> str:
     others = [row for row in pair.family if row is not main and row.verdict in _DECIDED and row.verdict != main.verdict]
     if not others:
         return ""
-    is_one = len({row.workload for row in pair.family}) == 1
+    is_one = _is_one_workload(pair)
     words = [
         f"{'' if is_one else row.workload + ' '}{numbers.header(row.metric)} {row.verdict} "
         f"({ratio(row.ratio).partition(' ')[0]})"
-        for row in others
+        for row in others[:_MOST_BESIDES]
     ]
-    return f" But: {', '.join(words)}."
+    more = f" and {len(others) - _MOST_BESIDES} more rows" if len(others) > _MOST_BESIDES else ""
+    return f" But: {', '.join(words)}{more}."
+
+
+def _is_one_workload(pair: Pair) -> bool:
+    return len({row.workload for row in pair.family}) == 1

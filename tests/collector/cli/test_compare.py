@@ -265,6 +265,7 @@ def test_a_shown_run_has_the_ratios_of_its_arms(made: Path) -> None:
         (["last", "last~1", "--blocks", "3"], "there is no --rerun", "add --rerun"),
         (["run=last,workload=caht", "last~1"], "no workload is called 'caht'", "chat"),
         (["last", "last~1", "--band", "3"], "is no share", "2%"),
+        (["last~1", "run=last,metric=kernel_decode_tok_per_s"], "neither side has kernel_decode", "--all"),
         (["last~2", "last~2", "--rerun"], "one arm on either side", "name one arm"),
     ],
 )  # fmt: skip
