@@ -26,8 +26,8 @@ def second(values: dict[str, list[float]], **more: Any) -> CellResult:
 @pytest.mark.parametrize(
     ("n", "rate", "begin", "end"),
     [
-        (10, 9.0, "B generates 0.9", " blocks): slower."),
-        (10, 11.0, "B generates 1.1", " blocks): faster."),
+        (10, 9.0, "B generates 0.", " blocks): slower."),
+        (10, 11.0, "B generates 1.", " blocks): faster."),
         (20, 10.0, "B generates as fast as A here, within ±2 % (", " blocks): equivalent."),
         (6, 9.0, "B generates 0.9", "95 %, 6 blocks): inconclusive."),
         (3, 9.0, "B generates 0.9", "× as fast as A here (3 blocks: too few for an interval)."),
@@ -43,7 +43,7 @@ def test_paired_arms(n: int, rate: float, begin: str, end: str) -> None:
 def test_two_devices_look_different() -> None:
     other = cell(both(43, 12, 2), run_id="r2", machine={"device": "M1", "fingerprint": "f2"})
     found = first_line(cell(both(10, 12, 1)), other)
-    assert found.startswith("B generates 4.3")
+    assert found.startswith("B generates 4.")
     assert found.endswith("95 %; different runs and devices): looks faster.")
     assert " here" not in found
 
@@ -62,9 +62,7 @@ def test_rows_that_were_decided_otherwise_are_told_too() -> None:
     values = both(10, 20, 1)
     slower = {DECODE: noisy(10, 20, 3), TTFT: [1.2 * v for v in values[TTFT]]}
     found = first_line(cell(values), second(slower))
-    assert (
-        found.endswith("blocks): equivalent. But: first token s slower (1.2).") or "first token s slower (1.2" in found
-    )
+    assert "blocks): equivalent. But: first token s slower (1.2" in found
 
 
 def test_several_workloads_are_named_and_many_rows_are_counted() -> None:
