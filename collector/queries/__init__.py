@@ -1,6 +1,7 @@
 """The reader: SQL for everything that is shown; results are frozen records, never rows or frames."""
 
 from collector.queries.ceilings import Ceiling, ceiling
+from collector.queries.pages import FailureCount, SeriesRow
 from collector.queries.reader import Reader, exists
 from collector.queries.records import (
     ArmRow,
@@ -17,9 +18,10 @@ from collector.queries.records import (
     WorkloadRow,
 )
 from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE_COLUMNS, Sample
+from runners.contract import FLAG_MEANING, Event, Flag
 
 __all__ = [
-    "CELL_COLUMNS_BEGIN", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow", "Ceiling",
-    "CellResult", "CutRun", "FailureCount", "FailureRow", "LastRates", "LaunchDetail", "LaunchRow", "MachineRow",
-    "Reader", "RunRow", "Sample", "SeriesRow", "WorkloadRow", "ceiling", "exists",
+    "CELL_COLUMNS_BEGIN", "FLAG_MEANING", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow",
+    "Ceiling", "CellResult", "CutRun", "Event", "FailureCount", "FailureRow", "Flag", "LastRates", "LaunchDetail",
+    "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "SeriesRow", "WorkloadRow", "ceiling", "exists",
 ]  # fmt: skip

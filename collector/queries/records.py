@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector import physics
+from collector import physics, stats
 from collector.suite import arm_label
 from runners.contract import ModelShape, Scalar, Workload, WorkloadKind
 
@@ -182,6 +182,11 @@ class CellResult:
     failures: tuple[FailureRow, ...]
     flags: tuple[str, ...]
     bandwidth: BandwidthRow | None = None
+
+    def estimate(self, metric: str) -> stats.Estimate | None:
+        """The value of a metric over the good launches, with its 95 % interval; None where there is none."""
+        values = self.values.get(metric)
+        return stats.interval(values) if values else None
 
     @property
     def predicted_bytes(self) -> int | None:

@@ -1,0 +1,161 @@
+"""The forest plot: one row an arm, its ratio to the baseline with 90 % and 95 % intervals, and the verdict in words."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from collector.compare import Estimate, Verdict
+from collector.compare.findings import ratio as ratio_text
+from dashboard.charts.base import figure, how, reach, safe
+from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
+
+ROW_PX = 46
+_SIGNS = {
+    Verdict.FASTER: "▲", Verdict.SLOWER: "▼", Verdict.EQUIVALENT: "=", Verdict.INCONCLUSIVE: "?",
+    Verdict.LOOKS_FASTER: "△", Verdict.LOOKS_SLOWER: "▽", Verdict.UNCLEAR: "?",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestRow:
+    """
+    One row.
+
+    Args:
+        label, sub: bold and muted text at its left.
+        ratio, ratio_90: to the baseline; None where there is nothing to compare with, and then ``note`` says why.
+        points: ratios of the single blocks, drawn as ticks.
+        launch: what a click leads to.
+    """
+
+    label: str
+    sub: str
+    ratio: Estimate | None
+    ratio_90: Estimate | None
+    verdict: Verdict | None
+    symbol: str
+    points: tuple[float, ...] = ()
+    note: str = ""
+    launch: str = ""
+
+
+def verdict_text(verdict: Verdict | None) -> str:
+    """'▲ faster': sign and word, because colour alone says nothing to some."""
+    return f"{_SIGNS[verdict]} {verdict}" if verdict is not None else ""
+
+
+def colour_of(verdict: Verdict | None, colours: Palette) -> str:
+    """Colour means a difference: equivalent is ink, what is undecided grey."""
+    if verdict in {Verdict.FASTER, Verdict.LOOKS_FASTER}:
+        return colours.faster
+    if verdict in {Verdict.SLOWER, Verdict.LOOKS_SLOWER}:
+        return colours.slower
+    return colours.equivalent if verdict is Verdict.EQUIVALENT else colours.inconclusive
+
+
+def forest(
+    rows: Sequence[ForestRow], colours: Palette, *, axis_title: str, band_frac: float, width_px: int = 1100
+) -> go.Figure:
+    """
+    The plot; rows without an interval go last, as their place says nothing.
+
+    Args:
+        rows: in any order.
+        axis_title: what is compared with what, and which side is better.
+        band_frac: half-width of the band of equivalence.
+        width_px: below 600 the words at the right stand in a shorter form.
+    """
+    ordered = sorted(rows, key=_order)
+    low, high = _span(ordered, band_frac)
+    found = figure(colours, height=round(ROW_PX * (len(ordered) + 0.9)) + 62, x_title=axis_title)
+    found.add_vrect(x0=1 / (1 + band_frac), x1=1 + band_frac, fillcolor=colours.band, line_width=0, layer="below")
+    found.add_vline(x=1, line={"color": colours.axis, "width": 1}, layer="below")
+    for place, row in enumerate(ordered):
+        y = len(ordered) - 1 - place
+        _draw(found, row, y, colours)
+        _words(found, row, y, colours, is_narrow=width_px < 600)
+    found.update_xaxes(
+        type="log", range=[math.log10(low), math.log10(high)], tickvals=_ticks(low, high),
+        ticktext=[f"{tick:g}×" for tick in _ticks(low, high)],
+    )  # fmt: skip
+    found.update_yaxes(range=[-0.55, len(ordered) - 0.1], visible=False)
+    return found
+
+
+def _order(row: ForestRow) -> tuple[int, float, str]:
+    if row.ratio is None:
+        return (2, 0.0, row.label)
+    return (0 if row.ratio.low is not None else 1, -row.ratio.value, row.label)
+
+
+def _span(rows: Sequence[ForestRow], band_frac: float) -> tuple[float, float]:
+    """A range that holds all intervals, the band, and a little room."""
+    ends = [1 / (1 + 2 * band_frac), 1 + 2 * band_frac]
+    for row in rows:
+        if row.ratio is not None:
+            ends += [v for v in (row.ratio.low, row.ratio.value, row.ratio.high) if v is not None]
+    room = (max(ends) / min(ends)) ** 0.06
+    return min(ends) / room, max(ends) * room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    span = high / low
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if (high - low) / s <= 7), 10.0)
+    if span > 12:
+        return [v for v in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= v <= high]
+    first = math.ceil(low / step)
+    return [round(step * i, 4) for i in range(first, math.floor(high / step) + 1) if step * i > 0]
+
+
+def _draw(found: go.Figure, row: ForestRow, y: float, colours: Palette) -> None:
+    if row.ratio is None:
+        return
+    colour, centre = colour_of(row.verdict, colours), y - 0.2
+    if row.points:
+        found.add_scatter(
+            x=np.array(row.points), y=np.full(len(row.points), centre), mode="markers", hoverinfo="skip", opacity=0.55,
+            marker={"symbol": "line-ns-open", "size": 10, "color": colour},
+        )  # fmt: skip
+    for estimate, width in ((row.ratio_90, 5.0), (row.ratio, 1.6)):
+        if estimate is not None and estimate.low is not None:
+            up, down = reach([estimate])
+            found.add_scatter(
+                x=np.array([estimate.value]), y=np.array([centre]), mode="markers", hoverinfo="skip",
+                marker={"size": 1, "color": colour},
+                error_x={
+                    "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": width,
+                    "width": 0, "color": colour,
+                },
+            )  # fmt: skip
+    is_hollow = row.ratio.low is None or row.verdict in {None, Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
+    found.add_scatter(
+        x=np.array([row.ratio.value]), y=np.array([centre]), mode="markers", customdata=[[row.launch]],
+        marker={
+            "symbol": f"{row.symbol}{'-open' if is_hollow else ''}", "size": 12, "color": colour,
+            "line": {"width": 2.4, "color": colour if is_hollow else colours.background},
+        },
+        hovertemplate=(
+            f"<b>{safe(row.label)}</b> {safe(row.sub)}<br>{safe(ratio_text(row.ratio))} {safe(row.verdict or '')}"
+            f"<br>{safe(how(row.ratio))}<br>{safe(row.note)}<extra></extra>"
+        ),
+    )  # fmt: skip
+
+
+def _words(found: go.Figure, row: ForestRow, y: float, colours: Palette, *, is_narrow: bool) -> None:
+    common = {"xref": "paper", "y": y + 0.25, "showarrow": False, "yanchor": "middle"}
+    sub = f"<span style='color:{colours.muted}'>{safe(row.sub)}</span>"
+    found.add_annotation(
+        x=0, xanchor="left", text=f"<b>{safe(row.label)}</b>{'' if is_narrow else ' ' + sub}",
+        font={"size": ROW_LABEL_PX, "color": colours.text}, **common,
+    )  # fmt: skip
+    if row.ratio is None:
+        text = f"<span style='color:{colours.muted}'>{safe(row.note)}</span>"
+    else:
+        value, _, interval = ratio_text(row.ratio).partition(" ")
+        word = safe(verdict_text(row.verdict))
+        muted = "" if is_narrow else f" <span style='color:{colours.muted}'>{safe(interval)}</span>"
+        text = f"<span style='color:{colour_of(row.verdict, colours)}'>{word}</span> <b>{safe(value)}×</b>{muted}"
+    found.add_annotation(x=1, xanchor="right", text=text, font={"size": TICK_PX + 1, "color": colours.text}, **common)

@@ -1,0 +1,133 @@
+"""
+What pages read, kept for as long as the database does not change.
+
+Every page asks for the revision first, which costs a millisecond; all else is kept under it, so a new sample appears on
+the next look and nothing old is ever shown. Records are frozen, so they are shared and not copied.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from collector.queries import (
+    BaselineRow,
+    CellResult,
+    Event,
+    FailureCount,
+    LaunchDetail,
+    LaunchRow,
+    Reader,
+    RunRow,
+    SeriesRow,
+    exists,
+)
+
+_FEW, _MANY = 8, 64
+
+
+def url() -> str:
+    """The database that is shown."""
+    return os.environ["PHIBENCH_DB"]
+
+
+def is_there() -> bool:
+    """Whether there is a database at all."""
+    return exists(url())
+
+
+def revision() -> str:
+    """Changes whenever something was written that a page shows."""
+    return reader().revision()
+
+
+def reader() -> Reader:
+    """The open database; another file of the same name is another one."""
+    path = Path(url()).expanduser()
+    return _reader(url(), path.stat().st_ino if path.exists() else 0)
+
+
+def runs() -> list[RunRow]:
+    """All runs, the newest first."""
+    return _runs(url(), revision())
+
+
+def series() -> list[SeriesRow]:
+    """Every arm on a device under a workload, the one measured last first."""
+    return _series(url(), revision())
+
+
+def failures() -> list[FailureCount]:
+    """Launches that failed, counted by kind and cell."""
+    return _failures(url(), revision())
+
+
+def baselines() -> list[BaselineRow]:
+    """Runs that have a name."""
+    return _baselines(url(), revision())
+
+
+def cells(run_ids: Sequence[str]) -> list[CellResult]:
+    """Every cell of some runs."""
+    return _cells(url(), revision(), tuple(dict.fromkeys(run_ids)))
+
+
+def launches(run_id: str) -> list[LaunchRow]:
+    """The launches of a run in the order in which they ran."""
+    return _launches(url(), revision(), run_id)
+
+
+def launch(launch_id: str) -> LaunchDetail:
+    """One launch with its samples."""
+    return _launch(url(), revision(), launch_id)
+
+
+def events(launch_id: str) -> tuple[Event, ...]:
+    """The events of one launch, token times and all."""
+    return _events(url(), revision(), launch_id)
+
+
+@st.cache_resource(max_entries=4)
+def _reader(db: str, _inode: int) -> Reader:
+    return Reader.open(db)
+
+
+@st.cache_resource(max_entries=_FEW)
+def _runs(db: str, revision: str) -> list[RunRow]:
+    return reader().runs()
+
+
+@st.cache_resource(max_entries=_FEW)
+def _series(db: str, revision: str) -> list[SeriesRow]:
+    return reader().series()
+
+
+@st.cache_resource(max_entries=_FEW)
+def _failures(db: str, revision: str) -> list[FailureCount]:
+    return reader().failures()
+
+
+@st.cache_resource(max_entries=_FEW)
+def _baselines(db: str, revision: str) -> list[BaselineRow]:
+    return reader().baselines()
+
+
+@st.cache_resource(max_entries=_MANY)
+def _cells(db: str, revision: str, run_ids: tuple[str, ...]) -> list[CellResult]:
+    return reader().cells(run_ids)
+
+
+@st.cache_resource(max_entries=_MANY)
+def _launches(db: str, revision: str, run_id: str) -> list[LaunchRow]:
+    return reader().launches(run_id)
+
+
+@st.cache_resource(max_entries=_MANY)
+def _launch(db: str, revision: str, launch_id: str) -> LaunchDetail:
+    return reader().launch(launch_id)
+
+
+@st.cache_resource(max_entries=_FEW)
+def _events(db: str, revision: str, launch_id: str) -> tuple[Event, ...]:
+    return tuple(reader().events(launch_id))

@@ -1,0 +1,122 @@
+"""From cells to the rows of the overview: every arm on every device, against its baseline. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.compare import Pair, Row, Side, compare
+from collector.compare.siding import is_usual_baseline, named
+from collector.queries import CellResult, SeriesRow
+
+MOST_ROWS = 24
+"""Arms that are shown at once; the ones measured last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """
+    One arm on one device under the chosen workload.
+
+    Args:
+        cell: its newest run.
+        pair: against its baseline, with all workloads that both have; None where it has no baseline or is one.
+        is_baseline: others on its device are set against it.
+    """
+
+    cell: CellResult
+    pair: Pair | None
+    is_baseline: bool
+
+    @property
+    def device(self) -> str:
+        """Name of the machine, or that it is unknown."""
+        return self.cell.machine.device if self.cell.machine else "unknown device"
+
+    def row(self, metric: str) -> Row | None:
+        """The comparison in a metric under the shown workload."""
+        if self.pair is None:
+            return None
+        asked = self.cell.workload
+        fitting = (r for r in self.pair.rows if r.metric == metric and r.shape == asked.shape_label)
+        return next(fitting, None)
+
+
+def shapes(series: Sequence[SeriesRow]) -> dict[str, tuple[str, bool]]:
+    """
+    By what a person reads ('64+32', 'sustained 64+128'): shape and whether it is sustained; the most used first.
+
+    A shape and its sustained form are two things, as their speeds are.
+    """
+    counts: dict[str, int] = {}
+    found: dict[str, tuple[str, bool]] = {}
+    for one in series:
+        label = f"{'sustained ' if one.is_sustained else ''}{one.workload.shape_label}"
+        found[label] = (one.workload.shape_label, one.is_sustained)
+        counts[label] = counts.get(label, 0) + one.n_launches
+    return dict(sorted(found.items(), key=lambda item: -counts[item[0]]))
+
+
+def standings(
+    series: Sequence[SeriesRow], cells: Sequence[CellResult], baseline: CellResult | None, shape: str
+) -> list[Standing]:
+    """
+    Every series with its newest cell, set against a baseline.
+
+    Args:
+        series: those that are shown.
+        cells: of all runs that the series and their baselines were measured in.
+        baseline: one cell for all; None = LLaMA-2-7B in 4 bits on the same device.
+        shape: of the workload.
+    """
+    found = []
+    for one in series:
+        own = _own(one, cells)
+        cell = next((c for c in own if c.workload.shape_label == shape), None)
+        if cell is None:
+            continue
+        against = [] if baseline is None else _all_of(baseline, cells)
+        against = against or _usual(cell, cells)
+        is_baseline = bool(against) and against[0].arm == cell.arm and _device(against[0]) == _device(cell)
+        pair = None if is_baseline or not against else _pair(against, own)
+        found.append(Standing(cell=cell, pair=pair, is_baseline=is_baseline))
+    return found
+
+
+def _pair(baseline: Sequence[CellResult], other: Sequence[CellResult]) -> Pair:
+    """Compared with all their workloads, so that Holm's family does not depend on what is shown."""
+    sides: tuple[Side, Side] = named(baseline, other, (False, False))
+    return compare([sides]).pairs[0]
+
+
+def _own(one: SeriesRow, cells: Sequence[CellResult]) -> list[CellResult]:
+    return [
+        c
+        for c in cells
+        if c.run_id == one.run_id and c.arm == one.arm and _device(c) == one.fingerprint and c.n_launches
+    ]
+
+
+def _all_of(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
+    return [c for c in cells if c.run_id == cell.run_id and c.arm == cell.arm and c.arm_index == cell.arm_index]
+
+
+def _usual(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
+    """LLaMA-2-7B in 4 bits on the same device and engine, of the same run if it has it, else of the newest."""
+    there = [c for c in cells if is_usual_baseline(c) and _device(c) == _device(cell) and c.n_launches]
+    ranked = sorted(
+        there,
+        key=lambda c: (c.run_id != cell.run_id, c.arm.engine != cell.arm.engine, _backwards(c.started_at_utc)),
+    )
+    return _all_of(ranked[0], cells) if ranked else []
+
+
+def _backwards(text: str) -> tuple[int, ...]:
+    return tuple(-ord(char) for char in text)
+
+
+def _device(cell: CellResult) -> str | None:
+    return cell.machine.fingerprint if cell.machine else None
+
+
+def doubt_words(flags: Mapping[str, int] | Sequence[str]) -> str:
+    """Flags as a person reads them."""
+    return ", ".join(sorted(flags))

@@ -1,0 +1,61 @@
+"""
+What stands in the address: every choice, so that a link shows another person the same page.
+
+Streamlit drops a parameter that fits no option without a word; here the page says what it could not apply.
+"""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str | None = None,
+    shown: Callable[[str], str] = str,
+    width: int | None = None,
+) -> str:
+    """
+    One of several, kept in the address under ``key``.
+
+    Args:
+        options: at least one; the first stands when ``default`` is none of them.
+        shown: what a person reads for an option.
+    """
+    wanted = st.query_params.get(key)
+    if wanted is not None and wanted not in options:
+        _stale(label, wanted)
+    index = options.index(default) if default in options else 0
+    found = st.selectbox(
+        label, options, index=index, key=key, bind="query-params", format_func=shown, width=width or "stretch"
+    )
+    return options[index] if found is None else found
+
+
+def choose_several(label: str, options: Sequence[str], key: str, *, shown: Callable[[str], str] = str) -> list[str]:
+    """Some of several, kept in the address; none chosen means all."""
+    for wanted in st.query_params.get_all(key):
+        if wanted and wanted not in options:
+            _stale(label, wanted)
+    found = st.multiselect(label, options, key=key, bind="query-params", format_func=shown, placeholder="all")
+    return list(found) or list(options)
+
+
+def is_on(label: str, key: str, *, default: bool = False) -> bool:
+    """A switch, kept in the address."""
+    return bool(st.toggle(label, value=default, key=key, bind="query-params"))
+
+
+def _stale(label: str, wanted: str) -> None:
+    st.info(f"The link asks for {label} {escaped(wanted)}, which is not there: showing another.")
+
+
+_MARKED = "\\`*_{}[]()<>#+-.!|:$~&/@"
+
+
+def escaped(text: str) -> str:
+    """Text as it is inside Markdown: names come from files and imports and must not become links or images."""
+    return "".join(f"\\{char}" if char in _MARKED else char for char in text)

@@ -1,0 +1,16 @@
+"""The pages, one a file, in the order of the navigation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A page: its file and what the navigation calls it."""
+
+    file: str
+    title: str
+    is_default: bool = False
+
+
+PAGES = (PageFile("overview", "Overview", is_default=True),)
+"""The order is that of the questions: what came out, why, and how far it can be trusted."""
