@@ -1,12 +1,13 @@
 """Overview: one finding in words, one forest plot against a baseline, one table, and what failed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from collector import numbers
-from collector.compare import BAND_FRAC, Side, compare
+from collector.compare import BAND_FRAC, Comparison, Side, compare
 from collector.compare.findings import findings
 from collector.compare.findings import ratio as ratio_text
 from collector.compare.siding import named
@@ -92,18 +93,13 @@ def _head(standings: Sequence[Standing], metric: str, shape: str) -> None:
 
 
 def _within(standings: Sequence[Standing]) -> str | None:
-    """The first arm that has a baseline on its own device."""
-    pair = next((s.pair for s in standings if s.pair is not None), None)
-    if pair is None:
+    """The first arm that has a baseline on its own device, under the shown workload alone."""
+    one = next((s for s in standings if s.pair is not None), None)
+    if one is None or one.pair is None:
         return None
-    return findings(compare_of(pair), None)[0]
-
-
-def compare_of(pair: Any) -> Any:
-    """A comparison of one pair that was made before."""
-    from collector.compare import Comparison
-
-    return Comparison(pairs=(pair,), n_family=len(pair.family), band_frac=BAND_FRAC)
+    shown = replace(one.pair, rows=tuple(r for r in one.pair.rows if r.shape == one.cell.workload.shape_label))
+    found = Comparison(pairs=(shown,), n_family=len(one.pair.family), band_frac=BAND_FRAC)
+    return findings(found, None)[0]
 
 
 def _across(standings: Sequence[Standing], metric: str) -> str | None:
