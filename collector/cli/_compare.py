@@ -63,7 +63,7 @@ def print_comparison(console: Console, comparison: Comparison, screen: Screen, w
         _print_rows(console, pair, screen)
         console.print()
         _print_lines(console, difference_lines(pair))
-        _print_lines(console, noise_lines(pair))
+        _print_lines(console, noise_lines(pair, screen.here))
         for warning in pair.warnings:
             console.print(Text(f"note: {warning}"), soft_wrap=True)
         if pair is not comparison.pairs[-1]:
@@ -98,17 +98,18 @@ def evidence(comparison: Comparison) -> str:
     return f"evidence  {'; '.join(f'phibench show {run}' for run in runs)}"
 
 
-def noise_lines(pair: Pair) -> list[str]:
+def noise_lines(pair: Pair, here: str | None) -> list[str]:
     """The noise of the device as it was measured, or the command that measures it."""
     known = {metric: noise for metric, noise in pair.noise.items() if noise.floor and noise.floor.floor_frac}
+    place = "here" if pair.baseline.device == here else f"of {pair.baseline.device}"
     lines = []
     if known:
         seen = next(noise.floor for noise in known.values() if noise.floor)
         words = ", ".join(f"{_short(m)} ±{100 * (n.floor.floor_frac or 0):.1f} %" for m, n in known.items() if n.floor)
         of = "" if seen.label in {pair.baseline.label, pair.other.label} else f", {seen.label}"
-        lines.append(f"noise floor here (A against A, {seen.measured_at_utc[:10]}{of}): {words}")
+        lines.append(f"noise floor {place} (A against A, {seen.measured_at_utc[:10]}{of}): {words}")
     elif pair.noise and pair.baseline.device == pair.other.device:
-        lines.append("noise floor here: unknown; phibench noise measures it")
+        lines.append(f"noise floor {place}: unknown; phibench noise measures it{'' if place == 'here' else ' there'}")
     if not pair.design.is_paired:
         lines += between_lines(pair.noise)
     return lines

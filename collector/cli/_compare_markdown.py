@@ -27,7 +27,7 @@ def markdown(comparison: Comparison, screen: Screen, warnings: Sequence[str] = (
     for sentence, pair in zip(findings(comparison, screen.here), comparison.pairs, strict=True):
         parts += [f"**{_escaped(sentence)}**", "", *_lines(_about(pair, comparison)), ""]
         parts += [*_HEAD, *(_row(row) for row in screen.rows(pair)), *(_means(pair) if screen.metric is None else ())]
-        parts += ["", *_lines([*difference_lines(pair), *noise_lines(pair)]), ""]
+        parts += ["", *_lines([*difference_lines(pair), *noise_lines(pair, screen.here)]), ""]
         parts += [*_lines(f"note: {warning}" for warning in pair.warnings), ""]
     return "\n".join([*parts, *_lines(f"note: {warning}" for warning in warnings), _escaped(evidence(comparison))])
 

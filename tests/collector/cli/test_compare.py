@@ -137,6 +137,15 @@ def test_arms_of_equal_name_are_compared_between_runs(made: Path) -> None:
     assert {row["verdict"] for row in pair["rows"] if row["is_headline"]} == {"unclear"}
 
 
+def test_several_runs_of_an_arm_are_several_sessions(made: Path) -> None:
+    (pair,) = data(made, "run=last~2+last~1,quant=q4_0", "last")["pairs"]
+    assert pair["design"]["n_sessions"] == [2, 1]
+    assert pair["design"]["n_launches"] == [16, 6]
+    assert not pair["design"]["is_paired"]
+    error = compare(made, "run=last+last~1,engine=fake", "last", code=2).stderr
+    assert "fits 2 arms" in error
+
+
 @pytest.mark.parametrize("ref", ["last", "last~2"])
 def test_a_run_compared_with_itself_says_that_it_is_the_same(made: Path, ref: str) -> None:
     for pair in data(made, ref, ref)["pairs"]:
