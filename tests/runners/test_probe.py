@@ -12,6 +12,8 @@ import pytest
 
 from runners import probe
 from runners.errors import EngineDied, FailureKind, RunnerError, RunnerUnavailable
+from runners.probe import __main__ as child
+from runners.probe import reading
 
 MIB = 1 << 20
 
@@ -27,7 +29,7 @@ def test_a_short_probe_of_this_machine_reads_with_all_threads(n_threads: int) ->
 
 def test_one_round_a_turn_is_read_however_short_the_time() -> None:
     """Four rounds cannot have ten witnesses, so all the turns are taken."""
-    found = probe.read_memory(2, 256 * MIB, 0.0)
+    found = reading.read_memory(2, 256 * MIB, 0.0)
     assert found.n_reads == 4
     assert found.byte_per_s >= found.median_byte_per_s
     assert found.buffer_bytes == 256 * MIB
@@ -35,13 +37,13 @@ def test_one_round_a_turn_is_read_however_short_the_time() -> None:
 
 def test_threads_are_kept_on_cpus_without_keeping_the_process_there() -> None:
     before = os.sched_getaffinity(0)
-    probe.read_memory(len(before), 256 * MIB, 0.0)
+    reading.read_memory(len(before), 256 * MIB, 0.0)
     assert os.sched_getaffinity(0) == before
 
 
 def test_lanes_hold_whole_reads() -> None:
-    assert probe.read_memory(3, 200 * MIB, 0.0).buffer_bytes == 3 * 64 * MIB
-    assert probe.read_memory(4, 96 * MIB, 0.0).buffer_bytes == 96 * MIB  # of 12 MiB a read
+    assert reading.read_memory(3, 200 * MIB, 0.0).buffer_bytes == 3 * 64 * MIB
+    assert reading.read_memory(4, 96 * MIB, 0.0).buffer_bytes == 96 * MIB  # of 12 MiB a read
 
 
 @pytest.mark.parametrize(
@@ -60,25 +62,25 @@ def test_the_buffer_is_far_larger_than_the_caches_within_a_quarter_of_what_is_fr
 ) -> None:
     cache = None if cache_mib is None else cache_mib * MIB
     free = None if free_mib is None else free_mib * MIB
-    assert probe.buffer_bytes(n_threads, cache, free) == expected_mib * MIB
+    assert reading.buffer_bytes(n_threads, cache, free) == expected_mib * MIB
 
 
 @pytest.mark.parametrize(("cache_mib", "free_mib"), [(32, 500), (256, 3_000), (None, 400)])
 def test_without_room_for_such_a_buffer_it_refuses(cache_mib: int | None, free_mib: int) -> None:
     with pytest.raises(RunnerUnavailable, match="MiB of free memory") as caught:
-        probe.buffer_bytes(2, None if cache_mib is None else cache_mib * MIB, free_mib * MIB)
+        reading.buffer_bytes(2, None if cache_mib is None else cache_mib * MIB, free_mib * MIB)
     assert caught.value.kind is FailureKind.OUT_OF_MEMORY
 
 
 def test_memory_that_is_not_to_be_had_is_typed() -> None:
     with pytest.raises(RunnerUnavailable) as caught:
-        probe.read_memory(1, 1 << 60, 0.0)
+        reading.read_memory(1, 1 << 60, 0.0)
     assert caught.value.kind is FailureKind.OUT_OF_MEMORY
 
 
 def test_a_c_library_that_is_no_faster_from_cache_is_refused() -> None:
     with pytest.raises(RunnerUnavailable, match="too slow to show what the memory can do"):
-        probe._refuse_slow_routine(lambda *_: 0, 0, 1, 1e18)
+        reading._refuse_slow_routine(lambda *_: 0, 0, 1, 1e18)
 
 
 def test_a_probe_that_takes_too_long_is_ended() -> None:
@@ -142,8 +144,13 @@ def test_a_kill_is_lack_of_memory_only_where_the_kernel_says_so(*, was_memory_sh
 
 
 def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
-    assert probe.main(["--threads", "1", "--seconds", "0"]) == 0
+    assert child.main(["--threads", "1", "--seconds", "0"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer["bandwidth"]) == {
         "byte_per_s", "median_byte_per_s", "n_threads", "buffer_bytes", "n_reads", "method",
     }  # fmt: skip
+
+
+def test_the_child_finds_this_very_package_before_any_other() -> None:
+    first = probe._environment()["PYTHONPATH"].split(os.pathsep)[0]
+    assert Path(probe.__file__).resolve() == Path(first).resolve() / "runners" / "probe" / "__init__.py"

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from command_helpers import envelope, phibench
 
-from collector import models
-from collector import numbers
+from collector import models, numbers
 from collector.models.synth_gguf import write_gguf
 from collector.store import Store
 from runners import device
