@@ -250,6 +250,15 @@ def test_sustained_rates_have_a_family_of_their_own() -> None:
     assert {r.verdict for r in found.family} == {Verdict.SLOWER}
 
 
+def test_a_headline_that_neither_arm_has_does_not_count() -> None:
+    """A short sustained run has a burst and no tail yet."""
+    burst = {"burst_tok_per_s": noisy(10, 7, 1)}
+    found = pair_of(side(cell(burst)), side(cell({"burst_tok_per_s": noisy(8, 7, 2)}, arm_index=1)))
+    assert (found.design.n_blocks, found.design.n_launches) == (7, (7, 7))
+    assert not any("needed" in warning for warning in found.warnings)
+    assert row(found, "burst_tok_per_s").verdict is Verdict.SLOWER
+
+
 def unpaired(ratio: float, n: int = 8, **machine: str) -> tuple[CellResult, CellResult]:
     return cell(both(10, n, 1)), cell(both(10 * ratio, n, 2), run_id="r2", machine=machine)
 
