@@ -39,6 +39,8 @@ def of_design(design: Design, n_family: int) -> Iterator[str]:
     if design.is_same_launches:
         yield "A and B are the same launches, so nothing is compared; phibench noise runs an arm against itself"
         return
+    if not all(design.n_launches):
+        return
     if design.is_interleaved is False:
         yield "order was sequential: drift and difference cannot be told apart"
     if design.is_paired:
@@ -121,8 +123,6 @@ def _of_blocks(n_blocks: int, n_family: int) -> Iterator[str]:
 def _of_launches(design: Design, n_family: int) -> Iterator[str]:
     """The smallest p of a Mann-Whitney test is that of the two most extreme orders of all launches."""
     first, second = design.n_launches
-    if not first or not second:
-        return
     if min(1.0, n_family * 2 / math.comb(first + second, first)) > ALPHA:
         yield (
             f"{_count(n_family, 'row')}, {first} and {second} launches: no difference can be shown; "

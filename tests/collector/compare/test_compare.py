@@ -250,6 +250,12 @@ def test_sustained_rates_have_a_family_of_their_own() -> None:
     assert {r.verdict for r in found.family} == {Verdict.SLOWER}
 
 
+def test_nothing_in_common_is_no_matter_of_blocks() -> None:
+    found = pair_of(side(cell({DECODE: [10.0] * 3})), side(cell({TTFT: [1.0] * 3}, arm_index=1)))
+    assert found.family == ()
+    assert found.warnings == ()
+
+
 def test_a_headline_that_neither_arm_has_does_not_count() -> None:
     """A short sustained run has a burst and no tail yet."""
     burst = {"burst_tok_per_s": noisy(10, 7, 1)}
