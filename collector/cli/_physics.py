@@ -38,11 +38,14 @@ def _scaled(value: float | None) -> float | None:
 
 def _basis(cell: CellResult) -> str:
     """Where the ceiling comes from."""
-    bandwidth = cell.bandwidth
-    if bandwidth is None:
-        return ""
-    measured = f"{bandwidth.byte_per_s / 1e9:.1f} GB/s read by {bandwidth.n_threads} threads"
-    return (
-        f"ceiling: {measured} (best of {bandwidth.n_reads} reads, median {bandwidth.median_byte_per_s / 1e9:.1f}, "
-        f"{bandwidth.measured_at_utc[:10]}) over weights, keys and values of a token"
-    )
+    found, read = ceiling(cell), cell.bandwidth
+    stated = f"{(found.bandwidth_byte_per_s or 0) / 1e9:.1f} GB/s"
+    if found.bandwidth_source == "measured" and read is not None:
+        how = (
+            f"{stated} read by {read.n_threads} threads (best of {read.n_reads} reads, "
+            f"median {read.median_byte_per_s / 1e9:.1f}, {read.measured_at_utc[:10]})"
+        )
+    else:
+        beside = f"; {read.byte_per_s / 1e9:.1f} were read by its CPUs" if read is not None else ""
+        how = f"{stated} as the vendor states{beside}"
+    return f"ceiling: {how} over weights, keys and values of a token"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
-from collector import physics
+from collector import chips, physics
 from collector.queries.records import CellResult
 
 _DECODE = ("decode_tok_per_s", "kernel_decode_tok_per_s")
@@ -17,7 +17,9 @@ class Ceiling:
 
     Args:
         bytes_per_token: that a decode step reads, keys and values included.
-        bandwidth_byte_per_s: of the device's memory, measured; the best of many reads.
+        bandwidth_byte_per_s: of the device's memory: the larger of what was measured here and what the vendor states,
+            as CPUs cannot read all that a GPU beside them gets.
+        bandwidth_source: "measured" or "vendor".
         decode_ceiling_tok_per_s: the rate of one sequence that would use all of it.
         bandwidth_utilisation_frac: share of it that the measured rate uses.
         prefill_flop_per_s: arithmetic that the prefill achieved.
@@ -25,6 +27,7 @@ class Ceiling:
 
     bytes_per_token: float | None = None
     bandwidth_byte_per_s: float | None = None
+    bandwidth_source: str | None = None
     decode_ceiling_tok_per_s: float | None = None
     bandwidth_utilisation_frac: float | None = None
     prefill_flop_per_s: float | None = None
@@ -37,14 +40,20 @@ def ceiling(cell: CellResult) -> Ceiling:
     n_bytes = physics.bytes_per_token_of_arm(
         cell.arm.shape, cell.arm.tensor_bytes, cell.arm.quant, cell.workload.asked, cell.arm.options
     )
-    bandwidth = cell.bandwidth.byte_per_s if cell.bandwidth else None
+    bandwidth, source = _bandwidth(cell)
     flop_per_s = _prefill_flop_per_s(cell)
     if n_bytes is None or bandwidth is None:
-        return Ceiling(bytes_per_token=n_bytes, bandwidth_byte_per_s=bandwidth, prefill_flop_per_s=flop_per_s)
+        return Ceiling(
+            bytes_per_token=n_bytes,
+            bandwidth_byte_per_s=bandwidth,
+            bandwidth_source=source,
+            prefill_flop_per_s=flop_per_s,
+        )
     rate = _rate(cell, _DECODE)
     return Ceiling(
         bytes_per_token=n_bytes,
         bandwidth_byte_per_s=bandwidth,
+        bandwidth_source=source,
         decode_ceiling_tok_per_s=physics.decode_ceiling_tok_per_s(bandwidth, n_bytes),
         bandwidth_utilisation_frac=None if rate is None else physics.bandwidth_utilisation(rate, n_bytes, bandwidth),
         prefill_flop_per_s=flop_per_s,
@@ -57,6 +66,23 @@ def is_implausible(cell: CellResult) -> bool:
     if rate is None or found.bytes_per_token is None or found.bandwidth_byte_per_s is None:
         return False
     return physics.is_implausible(rate, found.bytes_per_token, found.bandwidth_byte_per_s)
+
+
+def _bandwidth(cell: CellResult) -> tuple[float | None, str | None]:
+    """
+    What bounds the cell, and where that is known from.
+
+    A GPU with memory of its own is bounded by neither: the probe reads the CPUs' memory, and no vendor's figure of it is
+    in the table of chips.
+    """
+    machine = cell.machine
+    vendor = chips.vendor_device(machine.product_type, machine.cpu_model) if machine else None
+    stated = vendor.bandwidth_byte_per_s if vendor else None
+    if stated is None and cell.backend not in {"cpu", None}:
+        return None, None
+    measured = cell.bandwidth.byte_per_s if cell.bandwidth else None
+    known = [(value, name) for value, name in ((measured, "measured"), (stated, "vendor")) if value is not None]
+    return max(known, default=(None, None))
 
 
 def _prefill_flop_per_s(cell: CellResult) -> float | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,3 +75,24 @@ def test_the_comparison_has_the_ceiling_in_columns(db: str, store: Store, add_la
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert float(row["decode_ceiling_tok_per_s"]) == pytest.approx(9.3, rel=0.01)
     assert float(row["bandwidth_utilisation_frac"]) == pytest.approx(0.54, rel=0.02)
+
+
+def on(cell: CellResult, **machine: Any) -> CellResult:
+    assert cell.machine is not None
+    return replace(cell, machine=replace(cell.machine, **machine), backend="metal")
+
+
+def test_a_known_chip_has_its_vendors_bandwidth_where_the_cpus_read_less(
+    db: str, store: Store, add_launch: Add
+) -> None:
+    add_at(add_launch, 20.0)
+    store.record_bandwidth(DEVICE, BANDWIDTH)
+    found = ceiling(on(cell(db), cpu_model="Apple M1"))
+    assert (found.bandwidth_source, found.bandwidth_byte_per_s) == ("vendor", 68.25e9)
+
+
+def test_a_gpu_with_memory_of_its_own_has_no_ceiling_here(db: str, store: Store, add_launch: Add) -> None:
+    add_at(add_launch, 107.0)
+    store.record_bandwidth(DEVICE, BANDWIDTH)
+    found = ceiling(on(cell(db), cpu_model="Some x86"))
+    assert (found.bandwidth_byte_per_s, found.decode_ceiling_tok_per_s) == (None, None)
