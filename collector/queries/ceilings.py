@@ -72,8 +72,8 @@ def _bandwidth(cell: CellResult) -> tuple[float | None, str | None]:
     """
     What bounds the cell, and where that is known from.
 
-    A GPU with memory of its own is bounded by neither: the probe reads the CPUs' memory, and no vendor's figure of it is
-    in the table of chips.
+    A GPU with memory of its own is bounded by neither: the probe reads the CPUs' memory, and the table of chips has no
+    vendor's figure of it.
     """
     machine = cell.machine
     vendor = chips.vendor_device(machine.product_type, machine.cpu_model) if machine else None
