@@ -85,7 +85,7 @@ def of_drift(workloads: Iterable[Matched], sides: Sequence[Side], design: Design
                 trend = stats.drift(in_time(values_of(cells, metric)))
                 if trend is None or trend.p > DRIFT_ALPHA or abs(trend.change_frac) < DRIFT_WORTH_TELLING_FRAC:
                     continue
-                effect = "; pairs of blocks cancel it" if design.is_paired else ""
+                effect = "; pairs of blocks cancel it" if design.is_paired and design.is_interleaved else ""
                 yield (
                     f"{one.name} {metric} of {side.name} changed by {100 * trend.change_frac:+.1f} % "
                     f"over the run (p {trend.p:.2g}){effect}"
