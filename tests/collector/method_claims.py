@@ -94,7 +94,7 @@ def _misleads(make: Callable[[int], Sequence[ex.Row]], seed: int) -> bool:
 
 
 def _is_warned_about(seed: int) -> bool:
-    """A comparison that ran one arm after the other says so, above the table and beside its row, and promises nothing."""
+    """A comparison that ran one arm after the other says so, above the table and beside its row; nothing soothes."""
     pair = ex.compared([ex.sequential(seed, ex.N_TABLE_BLOCKS, ex.WARMING)]).pairs[0]
     is_above = any("order was sequential" in warning for warning in pair.warnings)
     is_played_down = any("cancel" in warning for warning in pair.warnings)
