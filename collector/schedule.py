@@ -7,7 +7,7 @@ and favours neither arm.
 
 A run without a fixed number of blocks stops on the width of the intervals that are shown, on its budget, or at its most
 blocks; never on a p-value: looking at p after each block and stopping when it is small finds differences that are not
-there in one run of five.
+there in one run of six (docs/method.md).
 """
 
 import math
