@@ -1,6 +1,7 @@
 """The reader: SQL for everything that is shown; results are frozen records, never rows or frames."""
 
 from collector.queries.ceilings import Ceiling, ceiling
+from collector.queries.courses import Course, course
 from collector.queries.pages import FailureCount, SeriesRow
 from collector.queries.reader import Reader, exists
 from collector.queries.records import (
@@ -22,6 +23,7 @@ from runners.contract import FLAG_MEANING, Event, Flag
 
 __all__ = [
     "CELL_COLUMNS_BEGIN", "FLAG_MEANING", "LAUNCH_COLUMNS", "SAMPLE_COLUMNS", "ArmRow", "BandwidthRow", "BaselineRow",
-    "Ceiling", "CellResult", "CutRun", "Event", "FailureCount", "FailureRow", "Flag", "LastRates", "LaunchDetail",
-    "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "SeriesRow", "WorkloadRow", "ceiling", "exists",
+    "Ceiling", "CellResult", "Course", "CutRun", "Event", "FailureCount", "FailureRow", "Flag", "LastRates",
+    "LaunchDetail", "LaunchRow", "MachineRow", "Reader", "RunRow", "Sample", "SeriesRow", "WorkloadRow", "ceiling",
+    "course", "exists",
 ]  # fmt: skip
