@@ -162,10 +162,41 @@ def prefill_flop(shape: ModelShape, n_prompt_tokens: int, n_depth_tokens: int = 
         2 x weights x tokens + 2 L d P^2, the usual count of a transformer's forward pass (Kaplan et al. 2020, 2.1).
     """
     table = shape.vocab_size * shape.n_embd
-    n_layer_weights = shape.n_params - table * (1 if shape.is_tied else 2)
-    width = shape.n_layers * shape.n_heads * shape.head_dim
     n_pairs = n_prompt_tokens**2 / 2 + n_prompt_tokens * n_depth_tokens
-    return 2.0 * n_layer_weights * n_prompt_tokens + 2.0 * table + 4.0 * width * n_pairs
+    return _weight_flop(shape) * n_prompt_tokens + 2.0 * table + 4.0 * _attention_width(shape) * n_pairs
+
+
+def prefill_bytes(
+    shape: ModelShape,
+    weights_bytes: float,
+    n_prompt_tokens: int,
+    n_depth_tokens: int = 0,
+    kv_bytes_per_element: float = 2.0,
+) -> float:
+    """
+    The least bytes that a prefill moves: every weight once, keys and values of what stands before and of the prompt.
+
+    An engine that works in batches reads the weights again for each, so the arithmetic a byte that follows from this is
+    the most that there can be.
+
+    Args:
+        weights_bytes: of ``streamed_bytes``.
+        kv_bytes_per_element: 2 for F16.
+    """
+    return weights_bytes + (n_depth_tokens + n_prompt_tokens) * kv_bytes_per_token(shape, kv_bytes_per_element)
+
+
+def decode_flop(shape: ModelShape, context_tokens: float) -> float:
+    """
+    Floating-point operations of one decode step: 2 a weight that is used, and 4 L d a token of the context.
+
+    Args:
+        context_tokens: of ``mean_context_tokens``.
+
+    Source:
+        as ``prefill_flop``, for one token that attends to the whole context.
+    """
+    return _weight_flop(shape) + 2.0 * shape.vocab_size * shape.n_embd + 4.0 * _attention_width(shape) * context_tokens
 
 
 def prefill_flop_per_s(
@@ -178,3 +209,13 @@ def prefill_flop_per_s(
     ``kernel_prefill_tok_per_s`` there is none. Without a trusted peak of the device it stands for itself.
     """
     return prefill_flop(shape, n_prompt_tokens, n_depth_tokens) * prefill_tok_per_s / n_prompt_tokens
+
+
+def _weight_flop(shape: ModelShape) -> float:
+    """Operations a token in the matrices of the layers."""
+    table = shape.vocab_size * shape.n_embd
+    return 2.0 * (shape.n_params - table * (1 if shape.is_tied else 2))
+
+
+def _attention_width(shape: ModelShape) -> int:
+    return shape.n_layers * shape.n_heads * shape.head_dim

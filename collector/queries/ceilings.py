@@ -6,6 +6,9 @@ from statistics import median
 from collector import chips, physics
 from collector.queries.records import CellResult
 
+SIMULATED = "simulated"
+"""The backend of what does not run on a device, and how the method of a bandwidth begins that was not measured."""
+
 _DECODE = ("decode_tok_per_s", "kernel_decode_tok_per_s")
 _PREFILL = ("prefill_tok_per_s", "kernel_prefill_tok_per_s")
 
@@ -19,7 +22,7 @@ class Ceiling:
         bytes_per_token: that a decode step reads, keys and values included.
         bandwidth_byte_per_s: of the device's memory: the larger of what was measured here and what the vendor states,
             as CPUs cannot read all that a GPU beside them gets.
-        bandwidth_source: "measured" or "vendor".
+        bandwidth_source: "measured", "vendor" or "simulated".
         decode_ceiling_tok_per_s: the rate of one sequence that would use all of it.
         bandwidth_utilisation_frac: share of it that the measured rate uses.
         prefill_flop_per_s: arithmetic that the prefill achieved.
@@ -34,8 +37,8 @@ class Ceiling:
 
 
 def ceiling(cell: CellResult) -> Ceiling:
-    """The ceiling of a cell; a simulated one has none, as its device does not exist."""
-    if cell.backend == "simulated":
+    """The ceiling of a cell; a simulated one has none unless its bandwidth was simulated too."""
+    if cell.backend == SIMULATED and not bandwidths(cell):
         return Ceiling()
     n_bytes = physics.bytes_per_token_of_arm(
         cell.arm.shape, cell.arm.tensor_bytes, cell.arm.quant, cell.workload.asked, cell.arm.options
@@ -68,21 +71,29 @@ def is_implausible(cell: CellResult) -> bool:
     return physics.is_implausible(rate, found.bytes_per_token, found.bandwidth_byte_per_s)
 
 
-def _bandwidth(cell: CellResult) -> tuple[float | None, str | None]:
+def bandwidths(cell: CellResult) -> dict[str, float]:
     """
-    What bounds the cell, and where that is known from.
+    What is known of the bandwidth that bounds a cell, by where it is known from: "measured", "vendor".
 
     A GPU with memory of its own is bounded by neither: the probe reads the CPUs' memory, and the table of chips has no
-    vendor's figure of it.
+    vendor's figure of it. A device that does not exist has what was made up for it, under "simulated", and nothing of
+    the machine that simulates it.
     """
+    known = cell.bandwidth
+    is_made_up = known is not None and known.method.startswith(SIMULATED)
+    if cell.backend == SIMULATED:
+        return {SIMULATED: known.byte_per_s} if known is not None and is_made_up else {}
     machine = cell.machine
     vendor = chips.vendor_device(machine.product_type, machine.cpu_model) if machine else None
-    stated = vendor.bandwidth_byte_per_s if vendor else None
-    if stated is None and cell.backend not in {"cpu", None}:
-        return None, None
-    measured = cell.bandwidth.byte_per_s if cell.bandwidth else None
-    known = [(value, name) for value, name in ((measured, "measured"), (stated, "vendor")) if value is not None]
-    return max(known, default=(None, None))
+    if vendor is None and cell.backend not in {"cpu", None}:
+        return {}
+    found = {"measured": known.byte_per_s} if known is not None and not is_made_up else {}
+    return found | ({"vendor": vendor.bandwidth_byte_per_s} if vendor else {})
+
+
+def _bandwidth(cell: CellResult) -> tuple[float | None, str | None]:
+    """The largest that is known, and where from."""
+    return max(((value, name) for name, value in bandwidths(cell).items()), default=(None, None))
 
 
 def _prefill_flop_per_s(cell: CellResult) -> float | None:

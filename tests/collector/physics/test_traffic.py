@@ -130,3 +130,23 @@ def test_depth_adds_pairs_of_every_prompt_token_with_what_stands_before() -> Non
 
 def test_the_m1s_prefill_of_107_is_1_4_tflop_per_s() -> None:
     assert physics.prefill_flop_per_s(LLAMA, 512, 107.81) == pytest.approx(1.41e12, rel=0.01)
+
+
+@given(n_prompt=st.integers(1, 4000), n_depth=st.integers(0, 4000))
+def test_a_prefill_is_the_decode_steps_of_its_tokens_without_their_logits(n_prompt: int, n_depth: int) -> None:
+    steps = sum(physics.decode_flop(PHI, n_depth + i + 0.5) for i in range(n_prompt))
+    logits = 2 * (n_prompt - 1) * PHI.vocab_size * PHI.n_embd
+    assert physics.prefill_flop(PHI, n_prompt, n_depth) == pytest.approx(steps - logits, rel=1e-9)
+
+
+def test_a_decode_step_of_a_4_bit_phi_3_mini_does_about_3_operations_a_byte_and_fewer_in_a_long_context() -> None:
+    weights = physics.streamed_bytes(PHI, PHI_Q4_0, "q4_0")
+    found = [physics.decode_flop(PHI, c) / physics.bytes_per_token(PHI, weights, c) for c in (0, 64, 512, 2048)]
+    assert found == sorted(found, reverse=True)
+    assert 3.4 < found[0] < 3.6
+    assert found[-1] > 2.5
+
+
+def test_a_prefill_moves_every_weight_and_its_own_keys_and_values_at_least_once() -> None:
+    assert physics.prefill_bytes(PHI, 2e9, 100, 50) == 2e9 + 150 * 393_216
+    assert physics.prefill_bytes(PHI, 2e9, 100, 0, 1.0) == 2e9 + 100 * 393_216 / 2
