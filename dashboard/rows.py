@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from collector.compare import Pair, Row, Side, compare
 from collector.compare.siding import is_usual_baseline, named
 from collector.queries import CellResult, SeriesRow
+from dashboard.theme import Palette
 
 MOST_ROWS = 24
 """Arms that are shown at once; the ones measured last."""
@@ -55,6 +56,20 @@ def shapes(series: Sequence[SeriesRow]) -> dict[str, tuple[str, bool]]:
     return dict(sorted(found.items(), key=lambda item: -counts[item[0]]))
 
 
+def device_colours(series: Sequence[SeriesRow], colours: Palette) -> dict[str | None, str]:
+    """
+    By fingerprint: the colour of each device, by the order of their names and so the same on every page.
+
+    Args:
+        series: all that there are, not the chosen ones.
+    """
+    names = sorted({(one.device or "", one.fingerprint or "") for one in series})
+    return {
+        fingerprint or None: colours.devices[place % len(colours.devices)]
+        for place, (_, fingerprint) in enumerate(names)
+    }
+
+
 def standings(
     series: Sequence[SeriesRow], cells: Sequence[CellResult], baseline: CellResult | None, shape: str
 ) -> list[Standing]:
@@ -100,13 +115,21 @@ def _all_of(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 def _usual(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
-    """LLaMA-2-7B in 4 bits on the same device and engine, of the same run if it has it, else of the newest."""
-    there = [c for c in cells if is_usual_baseline(c) and _device(c) == _device(cell) and c.n_launches]
+    """LLaMA-2-7B in 4 bits on the same device under the same workload, of the same run if it can be, else the newest."""
+    there = [
+        c
+        for c in cells
+        if is_usual_baseline(c) and _device(c) == _device(cell) and c.n_launches and _asked(c) == _asked(cell)
+    ]
     ranked = sorted(
         there,
         key=lambda c: (c.run_id != cell.run_id, c.arm.engine != cell.arm.engine, _backwards(c.started_at_utc)),
     )
     return _all_of(ranked[0], cells) if ranked else []
+
+
+def _asked(cell: CellResult) -> tuple[str, str, bool]:
+    return cell.workload.kind, cell.workload.shape_label, "burst_tok_per_s" in cell.values
 
 
 def _backwards(text: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from collector import numbers
 from collector.cli._tables import fitted, plain_table
 from collector.queries import CellResult, ceiling
+from collector.queries.ceilings import SIMULATED
 
 _HEADERS = ("GB a token", "ceiling tok/s", "decode of it", "prefill GFLOP/s")
 
@@ -45,6 +46,8 @@ def _basis(cell: CellResult) -> str:
             f"{stated} read by {read.n_threads} threads (best of {read.n_reads} reads, "
             f"median {read.median_byte_per_s / 1e9:.1f}, {read.measured_at_utc[:10]})"
         )
+    elif found.bandwidth_source == SIMULATED:
+        how = f"{stated} as simulated"
     else:
         beside = f"; {read.byte_per_s / 1e9:.1f} were read by its CPUs" if read is not None else ""
         how = f"{stated} as the vendor states{beside}"
