@@ -115,7 +115,7 @@ def _all_of(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 def _usual(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
-    """LLaMA-2-7B in 4 bits on the same device under the same workload, of the same run if it can be, else the newest."""
+    """LLaMA-2-7B in 4 bits on the same device and workload, of the same run if it can be, else of the newest."""
     there = [
         c
         for c in cells
