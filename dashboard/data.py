@@ -14,6 +14,7 @@ import streamlit as st
 from collector.queries import (
     BaselineRow,
     CellResult,
+    Course,
     Event,
     FailureCount,
     LaunchDetail,
@@ -23,6 +24,7 @@ from collector.queries import (
     SeriesRow,
     exists,
 )
+from collector.queries import course as course_of
 
 _FEW, _MANY = 8, 64
 
@@ -88,6 +90,11 @@ def events(launch_id: str) -> tuple[Event, ...]:
     return _events(url(), revision(), launch_id)
 
 
+def course(launch_id: str) -> Course:
+    """What one sustained launch went through."""
+    return _course(url(), revision(), launch_id)
+
+
 @st.cache_resource(max_entries=4)
 def _reader(db: str, _inode: int) -> Reader:
     return Reader.open(db)
@@ -131,3 +138,8 @@ def _launch(db: str, revision: str, launch_id: str) -> LaunchDetail:
 @st.cache_resource(max_entries=_FEW)
 def _events(db: str, revision: str, launch_id: str) -> tuple[Event, ...]:
     return tuple(reader().events(launch_id))
+
+
+@st.cache_resource(max_entries=_MANY)
+def _course(db: str, revision: str, launch_id: str) -> Course:
+    return course_of(reader().events(launch_id))

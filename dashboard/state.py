@@ -35,13 +35,21 @@ def choose(
     return options[index] if found is None else found
 
 
-def choose_several(label: str, options: Sequence[str], key: str, *, shown: Callable[[str], str] = str) -> list[str]:
-    """Some of several, kept in the address; none chosen means all."""
+def choose_several(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    shown: Callable[[str], str] = str,
+    usual: Sequence[str] | None = None,
+    usual_word: str = "all",
+) -> list[str]:
+    """Some of several, kept in the address; none chosen means all, or what is ``usual``, by a word for it."""
     for wanted in st.query_params.get_all(key):
         if wanted and wanted not in options:
             _stale(label, wanted)
-    found = st.multiselect(label, options, key=key, bind="query-params", format_func=shown, placeholder="all")
-    return list(found) or list(options)
+    found = st.multiselect(label, options, key=key, bind="query-params", format_func=shown, placeholder=usual_word)
+    return list(found) or list(options if usual is None else usual)
 
 
 def is_on(label: str, key: str, *, default: bool = False) -> bool:
