@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collector import numbers
 from collector.compare import Pair, Row, Side, compare
 from collector.compare.siding import is_usual_baseline, named
 from collector.queries import CellResult, SeriesRow
@@ -138,6 +139,59 @@ def _backwards(text: str) -> tuple[int, ...]:
 
 def _device(cell: CellResult) -> str | None:
     return cell.machine.fingerprint if cell.machine else None
+
+
+def fingerprint(cell: CellResult) -> str | None:
+    """Of its device; None where the launch never said where it ran."""
+    return _device(cell)
+
+
+def device_name(cell: CellResult) -> str:
+    """What its device is called."""
+    return cell.machine.device if cell.machine else "unknown device"
+
+
+def marked(name: str, flags: Sequence[str]) -> str:
+    """A name with what makes its numbers another kind of number: 'phone (simulated)'."""
+    kinds = [flag for flag in ("simulated", "imported", "server") if flag in flags]
+    return f"{name} ({', '.join(kinds)})" if kinds else name
+
+
+def with_interval(cell: CellResult, metric: str, scale: float) -> str | None:
+    """'4.81 ± 0.05', '4.81 ·n=3' without an interval, None where nothing was measured."""
+    found = cell.estimate(metric)
+    return numbers.with_interval(found.value, found.low, found.high, found.n, scale) if found else None
+
+
+def newest(series: Sequence[SeriesRow], cells: Sequence[CellResult]) -> list[CellResult]:
+    """
+    For each series the cell of its newest run; one where a run holds the same arm several times.
+
+    Args:
+        cells: of all runs that the series name.
+    """
+    wanted = {(one.run_id, one.arm.label, one.workload, one.is_sustained, one.fingerprint) for one in series}
+    found: dict[object, CellResult] = {}
+    for cell in cells:
+        is_sustained = "burst_tok_per_s" in cell.values
+        key = (cell.run_id, cell.arm.label, cell.workload, is_sustained, _device(cell))
+        if key in wanted and cell.n_launches:
+            found.setdefault(key, cell)
+    return list(found.values())
+
+
+def evidence(cell: CellResult, metric: str) -> str:
+    """The first launch of its value in a metric; '' without one."""
+    found = cell.numbers.get(metric, ())
+    return f"{cell.run_id}/{found[0]}" if found else ""
+
+
+def note(cell: CellResult) -> str:
+    """'chat 64+32; simulated, hot; 2026-11-24, run ab12': the foot of the box that opens on a point."""
+    asked, version = cell.workload, (cell.machine.engine_version if cell.machine else None)
+    engine = f"{cell.arm.engine} {version or ''}".strip()
+    doubt = doubt_words(cell.flags) or "no doubt"
+    return f"{asked.name} {asked.shape_label}; {engine}; {doubt}; {cell.started_at_utc[:10]}, run {cell.run_id}"
 
 
 def doubt_words(flags: Mapping[str, int] | Sequence[str]) -> str:

@@ -1,9 +1,66 @@
 """Names beside points, moved up or down until none lies over another."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from dashboard.theme import TICK_PX, Palette
 
 LINE_PX = 16.0
 """Height of a line of text with a little room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """
+    A short text at the right of a point.
+
+    Args:
+        x, y: of the point, as annotations count: the logarithm on a log axis.
+        y_px: its height in pixels, from any line.
+    """
+
+    text: str
+    x: float
+    y: float
+    y_px: float
+
+
+def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: float) -> None:
+    """
+    Write labels of points that lie in columns, none over another; equal ones of a column are written once.
+
+    Args:
+        apart: distance in x from which on points are another column.
+    """
+    columns: list[list[Label]] = []
+    for label in sorted(labels, key=lambda one: one.x):
+        if not columns or label.x - columns[-1][-1].x > apart:
+            columns.append([])
+        columns[-1].append(label)
+    for column in columns:
+        once = [_merged([label for label in column if label.text == text]) for text in _texts(column)]
+        right = max(label.x for label in column)
+        for label, shift in zip(once, shifts([label.y_px for label in once]), strict=True):
+            found.add_annotation(
+                x=right, y=label.y, yshift=round(shift, 1), xanchor="left", xshift=9, showarrow=False, text=label.text,
+                font={"size": TICK_PX, "color": colours.text},
+            )  # fmt: skip
+
+
+def _texts(labels: Sequence[Label]) -> list[str]:
+    return sorted({label.text for label in labels})
+
+
+def _merged(labels: Sequence[Label]) -> Label:
+    n = len(labels)
+    return Label(
+        text=labels[0].text,
+        x=sum(label.x for label in labels) / n,
+        y=sum(label.y for label in labels) / n,
+        y_px=sum(label.y_px for label in labels) / n,
+    )
 
 
 def shifts(heights_px: Sequence[float], apart_px: float = LINE_PX) -> list[float]:

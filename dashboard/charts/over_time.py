@@ -107,8 +107,8 @@ def _bands(found: go.Figure, course: Course, colours: Palette, frame: Frame) -> 
     for begin_s, end_s, state in thermal_spans(course):
         if _HEAT[state]:
             found.add_shape(
-                type="rect", xref="x", yref="paper", x0=frame.at(begin_s), x1=frame.at(end_s), y0=0, y1=1, layer="below",
-                fillcolor=colours.slower, opacity=_HEAT[state], line_width=0,
+                type="rect", xref="x", yref="paper", x0=frame.at(begin_s), x1=frame.at(end_s), y0=0, y1=1,
+                layer="below", fillcolor=colours.slower, opacity=_HEAT[state], line_width=0,
             )  # fmt: skip
         if (end_s - begin_s) / frame.end_s >= _LEAST_BAND:
             found.add_annotation(

@@ -9,6 +9,7 @@ symbol for themselves.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,9 +19,12 @@ from collector.compare import Estimate
 from collector.physics import TOLERANCE_FRAC
 from collector.queries import Regime, RooflinePoint
 from dashboard.charts.base import figure, finite, how, reach, safe
+from dashboard.charts.labels import Label, put
 from dashboard.theme import TICK_PX, Palette
 
 HEIGHT_PX = 420
+_PLOT_PX = 330  # of it, without margins and a line of legend
+_COLUMN = 0.05  # share of the width within which points stand in one column
 MOST_SHARE = 1.5
 """What uses more of the bandwidth than this is drawn at the edge, with its number beside it."""
 
@@ -78,6 +82,10 @@ def roofline(rows: Sequence[RoofRow], roofs: Sequence[Roof], colours: Palette) -
     bottom, top = _span([*values, *tops], 1.8)
     found.update_xaxes(type="log", range=[math.log10(low), math.log10(high)], **_ticks(low, high))
     found.update_yaxes(type="log", range=[math.log10(bottom), math.log10(top)], **_ticks(bottom, top))
+    y_px = _PLOT_PX / math.log10(top / bottom)
+    places = [(math.log10(r.point.flop_per_byte), math.log10(r.point.flop_per_s.value / 1e9)) for r in ordered]
+    labels = [Label(text=_beside(row), x=x, y=y, y_px=y * y_px) for row, (x, y) in zip(ordered, places, strict=True)]
+    put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
     for regime in Regime:
         _name_regime(found, _of(ordered, regime), regime, colours)
     _legend(found, colours)
@@ -100,7 +108,16 @@ def utilisation(rows: Sequence[RoofRow], colours: Palette) -> go.Figure:
         _draw_arm(found, arm, colours)
     shares = [min(MOST_SHARE, _share(row).value) for row in known]
     found.update_xaxes(type="log", range=[math.log10(low), math.log10(high)], **_ticks(low, high))
-    found.update_yaxes(range=[0, 100 * max(1.22, *(share + 0.12 for share in shares))])
+    top = 100 * max(1.22, *(share + 0.12 for share in shares))
+    found.update_yaxes(range=[0, top])
+    labels = [
+        Label(
+            text=_beside(row), x=math.log10(row.point.context_tokens), y=100 * share, y_px=100 * share * _PLOT_PX / top
+        )
+        for row, share in zip(known, shares, strict=True)
+    ]
+    put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
+    _legend(found, colours)
     return found
 
 
@@ -152,8 +169,7 @@ def _draw_points(found: go.Figure, rows: Sequence[RoofRow], colours: Palette) ->
                 "type": "data", "symmetric": False, "array": up / 1e9, "arrayminus": down / 1e9, "thickness": 1.6,
                 "width": 0, "color": group[0].colour,
             },
-            mode="markers+text", text=[_beside(row) for row in group], textposition="middle right",
-            textfont={"size": TICK_PX, "color": colours.text}, marker=_marker(group, regime),
+            mode="markers", marker=_marker(group, regime, colours),
             customdata=[[row.launch] for row in group], hovertext=[_hover(row) for row in group],
             hovertemplate="%{hovertext}<extra></extra>", name=safe(f"{letter}  {group[0].label}"),
             legendgroup=letter, showlegend=letter not in named,
@@ -162,14 +178,21 @@ def _draw_points(found: go.Figure, rows: Sequence[RoofRow], colours: Palette) ->
 
 
 def _beside(row: RoofRow) -> str:
-    return f" {safe(row.letter)}{' implausible' if row.is_implausible else ''}"
+    share = row.point.utilisation
+    number = f" {numbers.percent(share.value)}" if share is not None and share.value > MOST_SHARE else ""
+    return f"{safe(row.letter)}{number}{' implausible' if row.is_implausible else ''}"
 
 
-def _marker(group: Sequence[RoofRow], regime: Regime) -> dict[str, object]:
+def _marker(group: Sequence[RoofRow], regime: Regime, colours: Palette) -> dict[str, Any]:
     """The engine's symbol: hollow without an interval, with a dot for a prefill."""
     dot = "-dot" if regime is Regime.PREFILL else ""
-    symbols = [f"{row.symbol}{'' if row.point.rate.low is not None else '-open'}{dot}" for row in group]
-    return {"symbol": symbols, "size": 11, "color": group[0].colour, "line": {"width": 1.8, "color": group[0].colour}}
+    is_hollow = [row.point.rate.low is None for row in group]
+    return {
+        "symbol": [f"{row.symbol}{'-open' * hollow}{dot}" for row, hollow in zip(group, is_hollow, strict=True)],
+        "size": 12,
+        "color": group[0].colour,
+        "line": {"width": 1.8, "color": [group[0].colour if hollow else colours.background for hollow in is_hollow]},
+    }
 
 
 def _hover(row: RoofRow) -> str:
@@ -224,32 +247,22 @@ def _limits(found: go.Figure, colours: Palette) -> None:
 
 
 def _draw_arm(found: go.Figure, rows: Sequence[RoofRow], colours: Palette) -> None:
+    """One line an arm; what is far above everything stands at the edge as an arrow, its number beside it."""
     shares = [_share(row) for row in rows]
     up, down = reach(shares)
     is_beyond = [share.value > MOST_SHARE for share in shares]
-    symbols = ["arrow-up" if far else _symbol(row) for row, far in zip(rows, is_beyond, strict=True)]
-    words = [
-        f" {safe(row.letter)}{f' {numbers.percent(share.value)}' if far else ''}"
-        f"{' implausible' if row.is_implausible else ''}"
-        for row, share, far in zip(rows, shares, is_beyond, strict=True)
-    ]
-    kept = np.array([0.0 if far else 1.0 for far in is_beyond])
+    kept = np.array([0.0 if far else 100.0 for far in is_beyond])
+    marker = _marker(rows, Regime.DECODE, colours)
+    symbols = zip(marker["symbol"], is_beyond, strict=True)
     found.add_scatter(
         x=finite([row.point.context_tokens for row in rows]),
         y=finite([100 * min(MOST_SHARE, share.value) for share in shares]),
         error_y={
-            "type": "data", "symmetric": False, "array": 100 * up * kept, "arrayminus": 100 * down * kept,
-            "thickness": 1.6, "width": 0, "color": rows[0].colour,
+            "type": "data", "symmetric": False, "array": up * kept, "arrayminus": down * kept, "thickness": 1.6,
+            "width": 0, "color": rows[0].colour,
         },
-        mode="lines+markers+text", text=words, textposition="middle right",
-        textfont={"size": TICK_PX, "color": colours.text}, line={"color": rows[0].colour, "width": 1.2},
-        marker={
-            "symbol": symbols, "size": 11, "color": rows[0].colour, "line": {"width": 1.8, "color": rows[0].colour},
-        },
+        mode="lines+markers", line={"color": rows[0].colour, "width": 1.2},
+        marker={**marker, "symbol": ["arrow-up" if far else symbol for symbol, far in symbols]},
         customdata=[[row.launch] for row in rows], hovertext=[_hover(row) for row in rows],
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate="%{hovertext}<extra></extra>", name=safe(f"{rows[0].letter}  {rows[0].label}"),
     )  # fmt: skip
-
-
-def _symbol(row: RoofRow) -> str:
-    return row.symbol if row.point.rate.low is not None else f"{row.symbol}-open"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import plotly.graph_objects as go
 
 from collector import numbers
@@ -14,7 +13,7 @@ from dashboard.theme import TICK_PX, Palette
 
 HEIGHT_PX = 470
 _MARGINS_PX = 64  # above and below the plot
-_NAME_PX = 12  # from a marker to its name
+_NAME_PX = 8  # from a marker to its name, which stands a little above the steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def trade_off(rows: Sequence[TradeRow], colours: Palette, *, memory_title: str, 
         memory_title, rate_title: of the axes, unit included.
     """
     ordered = sorted(rows, key=lambda r: (r.device, r.label, r.launch))
-    found = figure(colours, height=HEIGHT_PX, x_title=f"{memory_title}, GiB (smaller is better ←)", y_title=rate_title)
+    found = figure(colours, height=HEIGHT_PX, x_title=f"smaller ← {memory_title} (GiB)", y_title=rate_title)
     found.update_layout(margin={"l": 8, "r": 12, "t": 8, "b": 56})
     left, right = _range([row.memory for row in ordered], numbers.GIB)
     _, top = _range([row.rate for row in ordered], 1.0)
@@ -113,8 +112,8 @@ def _points(found: go.Figure, device: str, rows: Sequence[TradeRow]) -> None:
         error_x={**bars, "array": memory_up / numbers.GIB, "arrayminus": memory_down / numbers.GIB},
         error_y={**bars, "array": rate_up, "arrayminus": rate_down}, mode="markers", name=safe(device),
         marker={
-            "symbol": [f"{row.symbol}{'-open' if _is_hollow(row) else ''}" for row in rows], "size": 12,
-            "color": rows[0].colour, "line": {"width": 2, "color": rows[0].colour},
+            "symbol": [f"{row.symbol}{'-open' if _is_hollow(row) else ''}" for row in rows], "size": 10,
+            "color": rows[0].colour, "line": {"width": 1.8, "color": rows[0].colour},
         },
         customdata=[[row.launch] for row in rows], hovertext=[_hover(row) for row in rows],
         hovertemplate="%{hovertext}<extra></extra>",
@@ -148,6 +147,6 @@ def _names(found: go.Figure, rows: Sequence[TradeRow], colours: Palette, middle:
             found.add_annotation(
                 x=row.memory.value / numbers.GIB, y=row.rate.value, showarrow=False,
                 xanchor="left" if is_left else "right", xshift=_NAME_PX if is_left else -_NAME_PX,
-                yshift=float(np.round(shift, 1)), text=safe(row.label) + (" predicted" if row.is_predicted else ""),
+                yshift=round(shift + _NAME_PX, 1), text=safe(row.label) + (" predicted" if row.is_predicted else ""),
                 font={"size": TICK_PX, "color": colours.text},
             )  # fmt: skip
