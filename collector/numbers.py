@@ -105,3 +105,12 @@ def with_interval(value: float | None, low: float | None, high: float | None, n:
         return f"{plain(value / scale)} ± 0"
     digits = max(0, 1 - math.floor(math.log10(half)))
     return f"{value / scale:,.{digits}f} ± {half:,.{digits}f}"
+
+
+def gib_with_interval(value: float, low: float | None, high: float | None, n: int) -> str:
+    """Bytes as '2.39 ± 0.12', '2.39 ± <0.01' where memory hardly varies, or '2.39 ·n=3'; GiB stands in the header."""
+    shown = gib(value, 2)
+    if low is None or high is None:
+        return f"{shown} ·n={n}"
+    half = max(value - low, high - value) / GIB
+    return f"{shown} ± {half:.2f}" if half >= 0.01 or half <= 0 else f"{shown} ± <0.01"

@@ -1,4 +1,4 @@
-"""Names beside points, moved up or down until none lies over another."""
+"""Letters beside points, moved up or down until none lies over another, and the legend that says what they mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from dashboard.theme import TICK_PX, Palette
 
 LINE_PX = 16.0
 """Height of a line of text with a little room."""
+
+_ENTRY_PX = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,18 @@ def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: f
                 x=right, y=label.y, yshift=round(shift, 1), xanchor="left", xshift=9, showarrow=False, text=label.text,
                 font={"size": TICK_PX, "color": colours.text},
             )  # fmt: skip
+
+
+def legend(found: go.Figure, colours: Palette, n_entries: int) -> None:
+    """A legend above the plot, which gets as much higher as a narrow window needs for the entries."""
+    found.update_layout(
+        height=found.layout.height + _ENTRY_PX * max(0, n_entries - 2),
+        showlegend=True,
+        legend={
+            "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": TICK_PX, "color": colours.text}, "itemclick": False, "itemdoubleclick": False,
+        },
+    )  # fmt: skip
 
 
 def _texts(labels: Sequence[Label]) -> list[str]:

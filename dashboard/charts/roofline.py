@@ -19,7 +19,7 @@ from collector.compare import Estimate
 from collector.physics import TOLERANCE_FRAC
 from collector.queries import Regime, RooflinePoint
 from dashboard.charts.base import figure, finite, how, reach, safe
-from dashboard.charts.labels import Label, put
+from dashboard.charts.labels import Label, legend, put
 from dashboard.theme import TICK_PX, Palette
 
 HEIGHT_PX = 420
@@ -30,8 +30,8 @@ MOST_SHARE = 1.5
 
 _DASHES = {"measured": "solid", "vendor": "dash", "simulated": "dot"}
 _WORDS = {
-    Regime.DECODE: "decode: memory is the limit",
-    Regime.PREFILL: "prefill: arithmetic is the limit",
+    Regime.DECODE: "decode: memory limits it",
+    Regime.PREFILL: "prefill: arithmetic limits it",
 }
 
 
@@ -79,7 +79,7 @@ def roofline(rows: Sequence[RoofRow], roofs: Sequence[Roof], colours: Palette) -
     _draw_points(found, ordered, colours)
     tops = [roof.byte_per_s * row.point.flop_per_byte / 1e9 for roof in roofs for row in _of(ordered, Regime.DECODE)]
     values = [row.point.flop_per_s.value / 1e9 for row in ordered]
-    bottom, top = _span([*values, *tops], 1.8)
+    bottom, top = _span([*values, *tops], 2.2)
     found.update_xaxes(type="log", range=[math.log10(low), math.log10(high)], **_ticks(low, high))
     found.update_yaxes(type="log", range=[math.log10(bottom), math.log10(top)], **_ticks(bottom, top))
     y_px = _PLOT_PX / math.log10(top / bottom)
@@ -88,7 +88,7 @@ def roofline(rows: Sequence[RoofRow], roofs: Sequence[Roof], colours: Palette) -
     put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
     for regime in Regime:
         _name_regime(found, _of(ordered, regime), regime, colours)
-    _legend(found, colours)
+    legend(found, colours, len(roofs) + len({row.letter for row in ordered}))
     return found
 
 
@@ -107,7 +107,11 @@ def utilisation(rows: Sequence[RoofRow], colours: Palette) -> go.Figure:
     for arm in by_arm.values():
         _draw_arm(found, arm, colours)
     shares = [min(MOST_SHARE, _share(row).value) for row in known]
-    found.update_xaxes(type="log", range=[math.log10(low), math.log10(high)], **_ticks(low, high))
+    contexts = _apart([row.point.context_tokens for row in known], (high / low) ** 0.09)
+    found.update_xaxes(
+        type="log", range=[math.log10(low), math.log10(high)], tickvals=contexts,
+        ticktext=[f"{context:,.0f}" for context in contexts],
+    )  # fmt: skip
     top = 100 * max(1.22, *(share + 0.12 for share in shares))
     found.update_yaxes(range=[0, top])
     labels = [
@@ -117,7 +121,7 @@ def utilisation(rows: Sequence[RoofRow], colours: Palette) -> go.Figure:
         for row, share in zip(known, shares, strict=True)
     ]
     put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
-    _legend(found, colours)
+    legend(found, colours, len(by_arm))
     return found
 
 
@@ -142,6 +146,15 @@ def _ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
     if len(found) > 9:
         found = [10.0**power for power in powers if low <= 10.0**power <= high]
     return {"tickvals": found, "ticktext": [f"{tick:,.12g}" for tick in found]}
+
+
+def _apart(values: Sequence[float], factor: float) -> list[float]:
+    """The values as ticks, without those that are less than ``factor`` above the one before."""
+    found: list[float] = []
+    for value in sorted(set(values)):
+        if not found or value >= factor * found[-1]:
+            found.append(value)
+    return found
 
 
 def _draw_roof(found: go.Figure, roof: Roof, low: float, high: float) -> None:
@@ -211,25 +224,13 @@ def _hover(row: RoofRow) -> str:
 
 
 def _name_regime(found: go.Figure, rows: Sequence[RoofRow], regime: Regime, colours: Palette) -> None:
-    """In the corner where there are no points: decode lies low at the left, prefill high at the right."""
+    """At the foot of the plot, on its own side: decode at the left, prefill at the right."""
     if not rows:
         return
-    is_left = regime is Regime.DECODE
+    side, shift = ("left", 5) if regime is Regime.DECODE else ("right", -5)
     found.add_annotation(
-        x=0 if is_left else 1, xref="paper", y=1 if is_left else 0, yref="paper", showarrow=False,
-        xanchor="left" if is_left else "right", yanchor="top" if is_left else "bottom", text=_WORDS[regime],
-        font={"size": TICK_PX, "color": colours.muted}, xshift=6 if is_left else -6,
-    )  # fmt: skip
-
-
-def _legend(found: go.Figure, colours: Palette) -> None:
-    """Above the plot: what a letter and a line stand for."""
-    found.update_layout(
-        showlegend=True,
-        legend={
-            "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": TICK_PX, "color": colours.text}, "itemclick": False, "itemdoubleclick": False,
-        },
+        x=0 if side == "left" else 1, xref="paper", xanchor=side, xshift=shift, y=0, yref="paper", yanchor="bottom",
+        showarrow=False, text=_WORDS[regime], font={"size": TICK_PX, "color": colours.muted},
     )  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""Speed against memory: a cross of intervals an arm, and for each device the steps of what no other arm beats."""
+"""
+Speed against memory: a cross of intervals an arm, and for each device the steps of what no other arm beats.
+
+Arms are told apart by a letter, as device and engine have colour and symbol for themselves.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +12,15 @@ import plotly.graph_objects as go
 from collector import numbers
 from collector.compare import Estimate
 from dashboard.charts.base import figure, finite, how, reach, safe
-from dashboard.charts.labels import shifts
-from dashboard.theme import TICK_PX, Palette
+from dashboard.charts.labels import Label, legend, put
+from dashboard.theme import Palette
 
-HEIGHT_PX = 470
-_MARGINS_PX = 64  # above and below the plot
-_NAME_PX = 8  # from a marker to its name, which stands a little above the steps
+HEIGHT_PX = 440
+SAME_FRAC = 0.01
+"""Memory that differs by less counts as the same when the steps are drawn."""
+
+_PLOT_PX = 350  # without margins and a line of legend
+_COLUMN = 0.04  # share of the width within which points stand in one column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +29,14 @@ class TradeRow:
     One arm on one device.
 
     Args:
+        letter: tells arms apart; ``label`` says what it stands for.
         device, colour: who the steps are drawn for.
         memory: in bytes; ``is_predicted``: it was not measured and is drawn hollow, outside the steps.
         rate: in the unit of the axis.
         note: date, run and doubt, for the box that opens on it.
     """
 
+    letter: str
     label: str
     device: str
     colour: str
@@ -40,16 +49,15 @@ class TradeRow:
 
 
 def frontier(rows: Sequence[TradeRow]) -> list[TradeRow]:
-    """
-    Rows that no other beats in both, by point estimates: from the smallest to the fastest.
+    """Rows that no other beats by point estimates, from the smallest to the fastest; ``SAME_FRAC`` heeded."""
+    best = [row for row in rows if not any(_is_beaten(row, by=other) for other in rows)]
+    return sorted(best, key=lambda row: (row.memory.value, row.rate.value))
 
-    Of rows that are equal in both the first stays.
-    """
-    found: list[TradeRow] = []
-    for row in sorted(rows, key=lambda r: (r.memory.value, -r.rate.value)):
-        if not found or row.rate.value > found[-1].rate.value:
-            found.append(row)
-    return found
+
+def _is_beaten(row: TradeRow, *, by: TradeRow) -> bool:
+    if by.rate.value > row.rate.value:
+        return by.memory.value <= (1 + SAME_FRAC) * row.memory.value
+    return by.rate.value == row.rate.value and by.memory.value < row.memory.value
 
 
 def trade_off(rows: Sequence[TradeRow], colours: Palette, *, memory_title: str, rate_title: str) -> go.Figure:
@@ -67,19 +75,21 @@ def trade_off(rows: Sequence[TradeRow], colours: Palette, *, memory_title: str, 
     by_device: dict[str, list[TradeRow]] = {}
     for row in ordered:
         by_device.setdefault(row.device, []).append(row)
-    for device, group in by_device.items():
+    for group in by_device.values():
         _steps(found, [row for row in group if not row.is_predicted], right)
-        _points(found, device, group)
-    _names(found, ordered, colours, (left + right) / 2, top)
+    for row in sorted(rows, key=lambda r: r.letter):
+        _point(found, row, colours)
     found.update_xaxes(range=[left, right])
     found.update_yaxes(range=[0, top])
-    found.update_layout(
-        showlegend=True,
-        legend={
-            "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": TICK_PX, "color": colours.text}, "itemclick": False, "itemdoubleclick": False,
-        },
-    )  # fmt: skip
+    labels = [
+        Label(
+            text=safe(row.letter) + (" predicted" if row.is_predicted else ""), x=row.memory.value / numbers.GIB,
+            y=row.rate.value, y_px=row.rate.value / top * _PLOT_PX,
+        )
+        for row in ordered
+    ]  # fmt: skip
+    put(found, labels, colours, apart=_COLUMN * (right - left))
+    legend(found, colours, len(rows))
     return found
 
 
@@ -103,30 +113,27 @@ def _steps(found: go.Figure, rows: Sequence[TradeRow], right: float) -> None:
     )  # fmt: skip
 
 
-def _points(found: go.Figure, device: str, rows: Sequence[TradeRow]) -> None:
-    memory_up, memory_down = reach([row.memory for row in rows])
-    rate_up, rate_down = reach([row.rate for row in rows])
-    bars = {"type": "data", "symmetric": False, "thickness": 1.6, "width": 0, "color": rows[0].colour}
+def _point(found: go.Figure, row: TradeRow, colours: Palette) -> None:
+    memory_up, memory_down = reach([row.memory])
+    rate_up, rate_down = reach([row.rate])
+    bars = {"type": "data", "symmetric": False, "thickness": 1.6, "width": 0, "color": row.colour}
+    is_hollow = row.is_predicted or row.rate.low is None
     found.add_scatter(
-        x=finite([row.memory.value / numbers.GIB for row in rows]), y=finite([row.rate.value for row in rows]),
+        x=finite([row.memory.value / numbers.GIB]), y=finite([row.rate.value]), mode="markers",
         error_x={**bars, "array": memory_up / numbers.GIB, "arrayminus": memory_down / numbers.GIB},
-        error_y={**bars, "array": rate_up, "arrayminus": rate_down}, mode="markers", name=safe(device),
+        error_y={**bars, "array": rate_up, "arrayminus": rate_down},
         marker={
-            "symbol": [f"{row.symbol}{'-open' if _is_hollow(row) else ''}" for row in rows], "size": 10,
-            "color": rows[0].colour, "line": {"width": 1.8, "color": rows[0].colour},
+            "symbol": f"{row.symbol}{'-open' * is_hollow}", "size": 12, "color": row.colour,
+            "line": {"width": 1.8, "color": row.colour if is_hollow else colours.background},
         },
-        customdata=[[row.launch] for row in rows], hovertext=[_hover(row) for row in rows],
+        name=safe(f"{row.letter}  {row.label} on {row.device}"), customdata=[[row.launch]], hovertext=[_hover(row)],
         hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
 
 
-def _is_hollow(row: TradeRow) -> bool:
-    return row.is_predicted or row.rate.low is None
-
-
 def _hover(row: TradeRow) -> str:
     memory, rate = row.memory, row.rate
-    shown = numbers.with_interval(memory.value, memory.low, memory.high, memory.n, numbers.GIB)
+    shown = numbers.gib_with_interval(memory.value, memory.low, memory.high, memory.n)
     gib = f"{numbers.gib(memory.value, 2)} GiB predicted" if row.is_predicted else f"{shown} GiB, {how(memory)}"
     return "<br>".join(
         [
@@ -136,17 +143,3 @@ def _hover(row: TradeRow) -> str:
             safe(row.note),
         ]
     )
-
-
-def _names(found: go.Figure, rows: Sequence[TradeRow], colours: Palette, middle: float, top: float) -> None:
-    """Each arm's name beside its point, on the side where there is room, none over another."""
-    for is_left in (True, False):
-        side = [row for row in rows if (row.memory.value / numbers.GIB <= middle) is is_left]
-        heights = [row.rate.value / top * (HEIGHT_PX - _MARGINS_PX) for row in side]
-        for row, shift in zip(side, shifts(heights), strict=True):
-            found.add_annotation(
-                x=row.memory.value / numbers.GIB, y=row.rate.value, showarrow=False,
-                xanchor="left" if is_left else "right", xshift=_NAME_PX if is_left else -_NAME_PX,
-                yshift=round(shift + _NAME_PX, 1), text=safe(row.label) + (" predicted" if row.is_predicted else ""),
-                font={"size": TICK_PX, "color": colours.text},
-            )  # fmt: skip

@@ -167,7 +167,7 @@ def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str
     rate, share, top = point.rate, point.utilisation, ceiling(cell)
     is_decode = point.regime is Regime.DECODE
     return {
-        "": row.letter,
+        "in chart": row.letter,
         "device": rows.device_name(cell),
         "model": f"{cell.arm.model} {cell.arm.quant}",
         "of": str(point.regime),

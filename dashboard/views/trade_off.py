@@ -1,12 +1,13 @@
 """Trade-off: what speed costs in memory, arm by arm, with intervals both ways."""
 
+import string
 from collections.abc import Sequence
 
 import streamlit as st
 
 from collector import numbers
 from collector.compare import Estimate
-from collector.queries import CellResult, SeriesRow
+from collector.queries import CellResult
 from dashboard import data, filters, parts, rows, state, theme
 from dashboard.charts.trade_off import TradeRow, frontier, trade_off
 
@@ -36,7 +37,7 @@ def main() -> None:
         cells = rows.newest(chosen, data.cells([one.run_id for one in chosen]) if chosen else [])
         memory = _memory(cells)
     metric = next((m for m in _RATES if any(c.values.get(m) for c in cells)), _RATES[0])
-    found = [row for cell in cells if (row := _row(cell, metric, memory, data.series())) is not None]
+    found = _rows(cells, metric, memory)
     if not found:
         _no_points(cells)
         return
@@ -55,23 +56,27 @@ def _memory(cells: Sequence[CellResult]) -> str:
     return state.choose("Memory", [*options, PREDICTED], "memory", shown=lambda name: _MEMORIES[name])
 
 
-def _row(cell: CellResult, metric: str, memory: str, series: Sequence[SeriesRow]) -> TradeRow | None:
-    """None where the rate is missing, or a memory of this kind though one of another kind was measured."""
-    rate, size = cell.estimate(metric), _size(cell, memory)
-    if rate is None or size is None:
-        return None
+def _rows(cells: Sequence[CellResult], metric: str, memory: str) -> list[TradeRow]:
+    """Without cells whose rate is missing, or of whose memory only another kind was measured."""
     colours = parts.palette()
-    return TradeRow(
-        label=cell.arm.label,
-        device=rows.marked(rows.device_name(cell), cell.flags),
-        colour=rows.device_colours(series, colours).get(rows.fingerprint(cell), colours.devices[0]),
-        symbol=theme.symbol(cell.arm.engine),
-        memory=size,
-        rate=rate,
-        is_predicted=memory != PREDICTED and not cell.values.get(memory),
-        note=rows.note(cell),
-        launch=rows.evidence(cell, metric),
-    )
+    by_device = rows.device_colours(data.series(), colours)
+    known = [(c, rate, size) for c in cells if (rate := c.estimate(metric)) and (size := _size(c, memory))]
+    known.sort(key=lambda item: (rows.device_name(item[0]), item[0].arm.label))
+    return [
+        TradeRow(
+            letter=letter,
+            label=cell.arm.label,
+            device=rows.marked(rows.device_name(cell), cell.flags),
+            colour=by_device.get(rows.fingerprint(cell), colours.devices[0]),
+            symbol=theme.symbol(cell.arm.engine),
+            memory=size,
+            rate=rate,
+            is_predicted=memory != PREDICTED and not cell.values.get(memory),
+            note=rows.note(cell),
+            launch=rows.evidence(cell, metric),
+        )
+        for letter, (cell, rate, size) in zip(string.ascii_uppercase, known, strict=False)
+    ]
 
 
 def _size(cell: CellResult, memory: str) -> Estimate | None:
@@ -98,14 +103,15 @@ def _finding(found: Sequence[TradeRow]) -> str:
         return f"On {device}, {best[0].label} is both the fastest and the smallest of {len(group)}"
     small, fast = best[0], best[-1]
     ratio, more = fast.rate.value / small.rate.value, (fast.memory.value - small.memory.value) / numbers.GIB
-    return f"On {device}, {fast.label} is {ratio:.2f}× as fast as {small.label} for {numbers.plain(more)} GiB more"
+    cost = f"for {numbers.plain(more)} GiB more, by point estimates"
+    return f"On {device}, {fast.label} is {ratio:.2f}× as fast as {small.label} {cost}"
 
 
 def _caption(cells: Sequence[CellResult], shape: str, memory: str) -> str:
     name = cells[0].workload.name if cells else ""
     return (
         f"{name} {shape}; memory: {_MEMORIES[memory]}; crosses are 95 % intervals over fresh processes, hollow: "
-        "without one; the finding and the dotted steps go by point estimates"
+        "without one; the finding and the dotted steps go by point estimates, and memory within 1 % counts as the same"
     )
 
 
@@ -143,17 +149,18 @@ def _left_out(cells: Sequence[CellResult], found: Sequence[TradeRow], memory: st
 
 def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) -> None:
     parts.section("Every arm")
-    steps = {id(row) for device in {r.device for r in found} for row in frontier(_measured(found, device))}
-    best = {(row.label, row.device) for row in found if id(row) in steps}
+    letters = {(row.label, row.device): row.letter for row in found}
+    best = {row.letter for device in {r.device for r in found} for row in frontier(_measured(found, device))}
     memories = [name for name in _MEMORIES if any(c.values.get(name) for c in cells)]
     shown = [
         {
+            "in chart": letter,
             "device": rows.device_name(cell),
             "model": f"{cell.arm.model} {cell.arm.quant}",
             numbers.header(metric): rows.with_interval(cell, metric, 1.0),
-            **{numbers.header(name): rows.with_interval(cell, name, numbers.GIB) for name in memories},
+            **{numbers.header(name): _gib(cell, name) for name in memories},
             "predicted GiB": cell.predicted_bytes and numbers.gib(cell.predicted_bytes, 2),
-            "on the steps": "yes" if (cell.arm.label, rows.marked(rows.device_name(cell), cell.flags)) in best else "",
+            "on the steps": "yes" if letter in best else "",
             "perplexity": "not measured",
             "engine": cell.arm.engine,
             "launches": cell.n_launches,
@@ -162,8 +169,14 @@ def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) 
             "run": cell.run_id,
         }
         for cell in cells
+        for letter in [letters.get((cell.arm.label, rows.marked(rows.device_name(cell), cell.flags)))]
     ]
     parts.table(shown, "trade-off", columns={"doubt": st.column_config.ListColumn("doubt")})
+
+
+def _gib(cell: CellResult, metric: str) -> str | None:
+    found = cell.estimate(metric)
+    return numbers.gib_with_interval(found.value, found.low, found.high, found.n) if found else None
 
 
 def _measured(found: Sequence[TradeRow], device: str) -> list[TradeRow]:
