@@ -75,6 +75,11 @@ def cells(run_ids: Sequence[str]) -> list[CellResult]:
     return _cells(url(), revision(), tuple(dict.fromkeys(run_ids)))
 
 
+def runs_on(fingerprints: Sequence[str], limit: int) -> list[str]:
+    """Ids of the newest runs on some devices, the newest first."""
+    return _runs_on(url(), revision(), tuple(dict.fromkeys(fingerprints)), limit)
+
+
 def launches(run_id: str) -> list[LaunchRow]:
     """The launches of a run in the order in which they ran."""
     return _launches(url(), revision(), run_id)
@@ -123,6 +128,11 @@ def _baselines(db: str, revision: str) -> list[BaselineRow]:
 @st.cache_resource(max_entries=_MANY)
 def _cells(db: str, revision: str, run_ids: tuple[str, ...]) -> list[CellResult]:
     return reader().cells(run_ids)
+
+
+@st.cache_resource(max_entries=_MANY)
+def _runs_on(db: str, revision: str, fingerprints: tuple[str, ...], limit: int) -> list[str]:
+    return reader().runs_on(fingerprints, limit)
 
 
 @st.cache_resource(max_entries=_MANY)

@@ -107,6 +107,11 @@ def floor(history: Iterable[CellResult], metric: str, fingerprint: str | None, *
     return max((one for one in found if one is not None), key=_worth, default=None)
 
 
+def shows_frac(found: Floor, n_blocks: int) -> float | None:
+    """How far off 1 a ratio of so many blocks could be and still not be told from it; None where that is unknown."""
+    return None if found.log_sd is None else stats.expected_half_width(found.log_sd, n_blocks)
+
+
 def twin_cells(cells: Iterable[CellResult]) -> Iterator[tuple[CellResult, CellResult]]:
     """Cells of one run that have everything in common but their place in the plan: A against A."""
     groups: dict[tuple[str, str], list[CellResult]] = defaultdict(list)

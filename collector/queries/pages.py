@@ -5,7 +5,7 @@ A series is an arm on a device under a workload. Pages choose among them first a
 they then show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -98,6 +98,17 @@ def series(connection: Connection) -> list[SeriesRow]:
     devices = {row.key: row for row in connection.execute(select(_D.c.key, _D.c.name, _D.c.fingerprint, _D.c.kind))}
     runs = {row.key: row for row in connection.execute(select(_R.c.key, _R.c.id, _R.c.started_at_utc))}
     return [_series(row, arms, workloads, devices, runs) for row in connection.execute(counted)]
+
+
+def runs_on(connection: Connection, fingerprints: Sequence[str], limit: int) -> list[str]:
+    """Ids of the newest runs with a good launch on any of these devices, the newest first."""
+    on_device = (
+        select(_STAT.c.run_key)
+        .join(_D, _STAT.c.device_key == _D.c.key)
+        .where(_STAT.c.metric.in_(_ONE_A_LAUNCH), _STAT.c.is_good, _D.c.fingerprint.in_(fingerprints))
+    )
+    query = select(_R.c.id).where(_R.c.key.in_(on_device)).order_by(desc(_R.c.key)).limit(limit)
+    return list(connection.execute(query).scalars())
 
 
 def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:

@@ -159,6 +159,11 @@ class Reader:
         with database.speaking(self._url), self._connect() as connection:
             return pages.series(connection)
 
+    def runs_on(self, fingerprints: Sequence[str], limit: int) -> list[str]:
+        """Ids of the newest runs with a good launch on any of these devices, the newest first."""
+        with database.speaking(self._url), self._connect() as connection:
+            return pages.runs_on(connection, fingerprints, limit)
+
     def failures(self) -> list[FailureCount]:
         """Launches that failed, counted by kind and cell, the newest first."""
         with database.speaking(self._url), self._connect() as connection:

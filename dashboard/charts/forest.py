@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from collector.compare import Estimate, Verdict
 from collector.compare.findings import ratio as ratio_text
 from dashboard.charts.base import figure, how, reach, safe
+from dashboard.charts.scale import ratio_ticks
 from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 
 ROW_PX = 46
@@ -78,8 +79,8 @@ def forest(
         _draw(found, row, y, colours)
         _words(found, row, y, colours, is_narrow=width_px < 600)
     found.update_xaxes(
-        type="log", range=[math.log10(low), math.log10(high)], tickvals=_ticks(low, high),
-        ticktext=[f"{tick:g}×" for tick in _ticks(low, high)],
+        type="log", range=[math.log10(low), math.log10(high)], tickvals=ratio_ticks(low, high),
+        ticktext=[f"{tick:g}×" for tick in ratio_ticks(low, high)],
     )  # fmt: skip
     found.update_yaxes(range=[-0.55, len(ordered) - 0.1], visible=False)
     return found
@@ -99,15 +100,6 @@ def _span(rows: Sequence[ForestRow], band_frac: float) -> tuple[float, float]:
             ends += [v for v in (row.ratio.low, row.ratio.value, row.ratio.high) if v is not None]
     room = (max(ends) / min(ends)) ** 0.06
     return min(ends) / room, max(ends) * room
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    span = high / low
-    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if (high - low) / s <= 7), 10.0)
-    if span > 12:
-        return [v for v in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= v <= high]
-    first = math.ceil(low / step)
-    return [round(step * i, 4) for i in range(first, math.floor(high / step) + 1) if step * i > 0]
 
 
 def _draw(found: go.Figure, row: ForestRow, y: float, colours: Palette) -> None:

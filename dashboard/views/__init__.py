@@ -12,5 +12,9 @@ class PageFile:
     is_default: bool = False
 
 
-PAGES = (PageFile("overview", "Overview", is_default=True),)
+PAGES = (
+    PageFile("overview", "Overview", is_default=True),
+    PageFile("compare", "Compare"),
+    PageFile("method", "Method"),
+)
 """The order is that of the questions: what came out, why, and how far it can be trusted."""
