@@ -17,11 +17,14 @@ from collector.queries import (
     Course,
     Event,
     FailureCount,
+    LaunchCounts,
     LaunchDetail,
     LaunchRow,
+    Progress,
     Reader,
     RunRow,
     SeriesRow,
+    Surrounding,
     exists,
 )
 from collector.queries import course as course_of
@@ -80,6 +83,26 @@ def runs_on(fingerprints: Sequence[str], limit: int) -> list[str]:
     return _runs_on(url(), revision(), tuple(dict.fromkeys(fingerprints)), limit)
 
 
+def history(one: SeriesRow) -> list[str]:
+    """The runs that measured a series, the newest first."""
+    return reader().history(one)
+
+
+def counts(run_ids: Sequence[str]) -> dict[str, LaunchCounts]:
+    """By run: how its launches ended."""
+    return _counts(url(), revision(), tuple(run_ids))
+
+
+def surroundings(run_id: str) -> dict[str, Surrounding]:
+    """By launch of a run: where it ran, and its gate."""
+    return _surroundings(url(), revision(), run_id)
+
+
+def progress(run_id: str) -> Progress:
+    """How far a run came."""
+    return _progress(url(), revision(), run_id)
+
+
 def launches(run_id: str) -> list[LaunchRow]:
     """The launches of a run in the order in which they ran."""
     return _launches(url(), revision(), run_id)
@@ -133,6 +156,21 @@ def _cells(db: str, revision: str, run_ids: tuple[str, ...]) -> list[CellResult]
 @st.cache_resource(max_entries=_MANY)
 def _runs_on(db: str, revision: str, fingerprints: tuple[str, ...], limit: int) -> list[str]:
     return reader().runs_on(fingerprints, limit)
+
+
+@st.cache_resource(max_entries=_FEW)
+def _counts(db: str, revision: str, run_ids: tuple[str, ...]) -> dict[str, LaunchCounts]:
+    return reader().counts(run_ids)
+
+
+@st.cache_resource(max_entries=_FEW)
+def _surroundings(db: str, revision: str, run_id: str) -> dict[str, Surrounding]:
+    return reader().surroundings(run_id)
+
+
+@st.cache_resource(max_entries=_FEW)
+def _progress(db: str, revision: str, run_id: str) -> Progress:
+    return reader().progress(run_id)
 
 
 @st.cache_resource(max_entries=_MANY)

@@ -111,6 +111,22 @@ def runs_on(connection: Connection, fingerprints: Sequence[str], limit: int) -> 
     return list(connection.execute(query).scalars())
 
 
+def history(connection: Connection, one: SeriesRow) -> list[str]:
+    """The runs that have a good launch of a series, the newest first."""
+    arms = [key for key, arm in _arms(connection).items() if arm == one.arm]
+    workloads = [key for key, workload in _workloads(connection).items() if workload == one.workload]
+    metrics = _ONE_A_LAUNCH[-1:] if one.is_sustained else _ONE_A_LAUNCH[:-1]
+    device = select(_D.c.key).where(_D.c.fingerprint == one.fingerprint).scalar_subquery()
+    inside = (
+        select(_STAT.c.run_key)
+        .where(_STAT.c.metric.in_(metrics), _STAT.c.arm_key.in_(arms), _STAT.c.workload_key.in_(workloads))
+        .where(_STAT.c.device_key.is_(None) if one.fingerprint is None else _STAT.c.device_key == device)
+        .where(_STAT.c.is_good)
+        .distinct()
+    )
+    return list(connection.execute(select(_R.c.id).where(_R.c.key.in_(inside)).order_by(desc(_R.c.key))).scalars())
+
+
 def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
     """Launches that failed, counted by kind and cell, the newest first; cancelled ones are no failures."""
     counted = (

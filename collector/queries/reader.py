@@ -13,8 +13,12 @@ from collector import migrations, schema
 from collector.errors import StoreError
 from collector.packing import unpack_times
 from collector.queries import cells as cell_queries
+from collector.queries import launches as launch_queries
 from collector.queries import pages
+from collector.queries import progress as progress_queries
+from collector.queries.launches import LaunchCounts, Surrounding
 from collector.queries.pages import FailureCount, SeriesRow
+from collector.queries.progress import Progress
 from collector.queries.records import (
     BandwidthRow,
     BaselineRow,
@@ -163,6 +167,26 @@ class Reader:
         """Ids of the newest runs with a good launch on any of these devices, the newest first."""
         with database.speaking(self._url), self._connect() as connection:
             return pages.runs_on(connection, fingerprints, limit)
+
+    def history(self, one: SeriesRow) -> list[str]:
+        """The runs that measured a series, the newest first."""
+        with database.speaking(self._url), self._connect() as connection:
+            return pages.history(connection, one)
+
+    def counts(self, run_ids: Sequence[str]) -> dict[str, LaunchCounts]:
+        """By run: how its launches ended; runs without any are left out."""
+        with database.speaking(self._url), self._connect() as connection:
+            return launch_queries.counts(connection, run_ids)
+
+    def surroundings(self, run_id: str) -> dict[str, Surrounding]:
+        """By launch of a run: where it ran, and how it came through its gate."""
+        with database.speaking(self._url), self._connect() as connection:
+            return launch_queries.surroundings(connection, run_id)
+
+    def progress(self, run_id: str) -> Progress:
+        """How far a run came, and what its newest launch does."""
+        with database.speaking(self._url), self._connect() as connection:
+            return progress_queries.progress(connection, run_id)
 
     def failures(self) -> list[FailureCount]:
         """Launches that failed, counted by kind and cell, the newest first."""
