@@ -15,6 +15,8 @@ class PageFile:
 PAGES = (
     PageFile("overview", "Overview", is_default=True),
     PageFile("compare", "Compare"),
+    PageFile("roofline", "Roofline"),
+    PageFile("trade_off", "Trade-off"),
     PageFile("method", "Method"),
 )
 """The order is that of the questions: what came out, why, and how far it can be trusted."""

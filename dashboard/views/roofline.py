@@ -157,10 +157,9 @@ def _utilisation(found: Sequence[RoofRow]) -> None:
 def _table(found: Sequence[RoofRow], cells: Sequence[CellResult]) -> None:
     parts.section("Every point")
     points = [(cell, point) for cell in cells for point in roofline(cell)]
-    parts.table(
-        [_table_row(row, cell, point) for row, (cell, point) in zip(found, points, strict=True)],
-        "roofline", columns={"doubt": st.column_config.ListColumn("doubt")},
-    )  # fmt: skip
+    shown = [_table_row(row, cell, point) for row, (cell, point) in zip(found, points, strict=True)]
+    shown.sort(key=lambda row: (row["in chart"], row["of"], row["context tokens"]))
+    parts.table(shown, "roofline", columns={"doubt": st.column_config.ListColumn("doubt")})
 
 
 def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str
     return {
         "in chart": row.letter,
         "device": rows.device_name(cell),
-        "model": f"{cell.arm.model} {cell.arm.quant}",
+        "arm": cell.arm.label,
         "of": str(point.regime),
         "shape": cell.workload.shape_label,
         "tok/s": numbers.with_interval(rate.value, rate.low, rate.high, rate.n),

@@ -127,7 +127,7 @@ def _table(cells: Sequence[CellResult]) -> None:
 
 
 def _row(cell: CellResult) -> dict[str, Any]:
-    found: dict[str, Any] = {"device": rows.device_name(cell), "model": f"{cell.arm.model} {cell.arm.quant}"}
+    found: dict[str, Any] = {"device": rows.device_name(cell), "arm": cell.arm.label}
     for metric in _COLUMNS:
         scale = _SCALES.get(metric, numbers.scale(metric))
         found[_HEADERS.get(metric, numbers.header(metric))] = rows.with_interval(cell, metric, scale)

@@ -53,7 +53,7 @@ def _memory(cells: Sequence[CellResult]) -> str:
     """The kind of memory of the axis; first the one that most have, as two kinds never share one."""
     counts = {name: sum(bool(c.values.get(name)) for c in cells) for name in _MEMORIES if name != PREDICTED}
     options = sorted((name for name, n in counts.items() if n), key=lambda name: -counts[name])
-    return state.choose("Memory", [*options, PREDICTED], "memory", shown=lambda name: _MEMORIES[name])
+    return state.choose("Memory", [*options, PREDICTED], "memory", shown=lambda name: _MEMORIES[name], width=230)
 
 
 def _rows(cells: Sequence[CellResult], metric: str, memory: str) -> list[TradeRow]:
@@ -100,7 +100,7 @@ def _finding(found: Sequence[TradeRow]) -> str:
     device, group = max(by_device.items(), key=lambda item: len(item[1]))
     best = frontier(group)
     if len(best) == 1:
-        return f"On {device}, {best[0].label} is both the fastest and the smallest of {len(group)}"
+        return f"On {device}, {best[0].label} is the fastest and the smallest of {len(group)}, by point estimates"
     small, fast = best[0], best[-1]
     ratio, more = fast.rate.value / small.rate.value, (fast.memory.value - small.memory.value) / numbers.GIB
     cost = f"for {numbers.plain(more)} GiB more, by point estimates"
@@ -156,7 +156,7 @@ def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) 
         {
             "in chart": letter,
             "device": rows.device_name(cell),
-            "model": f"{cell.arm.model} {cell.arm.quant}",
+            "arm": cell.arm.label,
             numbers.header(metric): rows.with_interval(cell, metric, 1.0),
             **{numbers.header(name): _gib(cell, name) for name in memories},
             "predicted GiB": cell.predicted_bytes and numbers.gib(cell.predicted_bytes, 2),
@@ -171,6 +171,7 @@ def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) 
         for cell in cells
         for letter in [letters.get((cell.arm.label, rows.marked(rows.device_name(cell), cell.flags)))]
     ]
+    shown.sort(key=lambda row: str(row["in chart"] or "~"))
     parts.table(shown, "trade-off", columns={"doubt": st.column_config.ListColumn("doubt")})
 
 
