@@ -53,18 +53,28 @@ def chart(figure: go.Figure, key: str, alt: str, *, is_selectable: bool = False)
     return str(carried[0]) if carried and carried[0] else None
 
 
-def table(rows: Sequence[Mapping[str, Any]], key: str, *, columns: Mapping[str, Any] | None = None) -> None:
-    """Rows as a table, and the very same rows as a CSV file; unknown is blank."""
+def table(
+    rows: Sequence[Mapping[str, Any]], key: str, *, columns: Mapping[str, Any] | None = None, is_pickable: bool = False
+) -> int | None:
+    """
+    Rows as a table, and the very same rows as a CSV file; unknown is blank.
+
+    Returns:
+        The place of the row that was chosen, where rows can be; None when none is.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(list(rows))
-    st.dataframe(
+    more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row"} if is_pickable else {}
+    event = st.dataframe(
         frame, key=key, hide_index=True, row_height=36, height="content", width="stretch", column_config=columns,
-        placeholder="",
+        placeholder="", **more,
     )  # fmt: skip
     st.download_button(
         "CSV", csv_bytes(rows), file_name=f"phibench-{key}.csv", mime="text/csv", key=f"{key}-csv", on_click="ignore"
     )
+    chosen = event["selection"]["rows"] if is_pickable else []
+    return int(chosen[0]) if chosen else None
 
 
 def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:

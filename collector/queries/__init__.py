@@ -22,7 +22,7 @@ from collector.queries.records import (
 )
 from collector.queries.rooflines import Regime, RooflinePoint, roofline
 from collector.queries.samples import CELL_COLUMNS_BEGIN, LAUNCH_COLUMNS, SAMPLE_COLUMNS, Sample
-from collector.queries.traces import TraceRow, traces
+from collector.queries.traces import TraceRow, engine_rates, event_lines, traces
 from runners.contract import FLAG_MEANING, Event, Flag
 
 __all__ = [
@@ -30,5 +30,5 @@ __all__ = [
     "BaselineRow", "Ceiling", "CellResult", "Course", "CutRun", "Event", "FailureCount", "FailureRow", "Flag",
     "LastRates", "LaunchCounts", "LaunchDetail", "LaunchRow", "MachineRow", "Narrowing", "Progress", "Reader",
     "Regime", "RooflinePoint", "RunRow", "Sample", "SeriesRow", "Surrounding", "TraceRow", "WorkloadRow",
-    "bandwidths", "ceiling", "course", "exists", "roofline", "traces",
+    "bandwidths", "ceiling", "course", "engine_rates", "event_lines", "exists", "roofline", "traces",
 ]  # fmt: skip

@@ -1,13 +1,15 @@
 """The raw traces of one launch, generation by generation: what a timeline is drawn from. Pure."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from collector import metrics
 from collector.metrics.of_trace import STALL_FACTOR
 from runners.contract import Event, EventType, Trace
-from runners.wire import from_wire
+from runners.wire import from_wire, to_wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,30 @@ def traces(events: Iterable[Event]) -> tuple[TraceRow, ...]:
         for event in events
         if event.type is EventType.ITERATION
     )
+
+
+def event_lines(events: Iterable[Event]) -> str:
+    """The events as lines of JSON, which the engine ``replay`` plays back."""
+    return "".join(f"{json.dumps(to_wire(event), ensure_ascii=False)}\n" for event in events)
+
+
+def engine_rates(reported: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """
+    By the name of our metric: the rate that the engine's own counters give for its last generation.
+
+    Args:
+        reported: of a :class:`collector.queries.LaunchDetail`.
+
+    Source:
+        llama.cpp's ``llama_perf_context``: n_p_eval tokens in t_p_eval_ms, n_eval decode calls in t_eval_ms.
+    """
+    last = {one["metric"]: one["value"] for one in reported if one["iteration"] is not None}
+    pairs = {"prefill_tok_per_s": ("n_p_eval", "t_p_eval_ms"), "decode_tok_per_s": ("n_eval", "t_eval_ms")}
+    return {
+        metric: 1e3 * last[n] / last[milliseconds]
+        for metric, (n, milliseconds) in pairs.items()
+        if last.get(n) and last.get(milliseconds)
+    }
 
 
 def _row(index: int, is_warmup: bool, trace: Trace) -> TraceRow:  # noqa: FBT001  # as the event has it

@@ -15,8 +15,12 @@ class PageFile:
 PAGES = (
     PageFile("overview", "Overview", is_default=True),
     PageFile("compare", "Compare"),
+    PageFile("latency", "Latency"),
+    PageFile("memory", "Memory"),
     PageFile("roofline", "Roofline"),
     PageFile("trade_off", "Trade-off"),
+    PageFile("history", "History"),
+    PageFile("runs", "Runs"),
     PageFile("method", "Method"),
 )
 """The order is that of the questions: what came out, why, and how far it can be trusted."""
