@@ -216,6 +216,7 @@ def _job(plan: Plan, cell: tuple[int, int], run_id: str, number: int) -> Job:
         timeout_s=plan.timeout_s,
         gate=plan.gate,
         python=arm.python,
+        replication_unit=plan.replication_unit,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from collector.errors import SuiteError
 from runners import interpreter
-from runners.contract import Gate, ModelRef, Scalar, Workload, WorkloadKind
+from runners.contract import Gate, ModelRef, ReplicationUnit, Scalar, Workload, WorkloadKind
 
 _TABLES = ("workload", "arm", "gate")
 LARGEST_SEED = (1 << 63) - 1
@@ -102,6 +102,7 @@ class Plan:
         precision_frac: stop when the shown 95 % intervals are within it; None = the number of blocks is fixed.
         budget_s: no block begins that would end after it; the first always runs.
         gate: what must hold before each launch; None = nothing is asked.
+        replication_unit: what a launch makes anew; a phone that cannot restart its process only reloads the model.
     """
 
     suite: str
@@ -116,6 +117,7 @@ class Plan:
     duration_s: float | None = None
     timeout_s: float = 900.0
     gate: Gate | None = None
+    replication_unit: ReplicationUnit = ReplicationUnit.PROCESS
 
 
 def arm_label(model: str, quant: str, engine: str, options: Mapping[str, Scalar], python: str | None) -> str:

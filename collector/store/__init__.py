@@ -7,7 +7,7 @@ What ``accept`` has returned for is on the disk, whatever process dies next. One
 ``rows`` and ``evidence`` are pure; ``inbox`` and ``conclusion`` work inside a transaction; ``database`` opens it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -32,12 +32,20 @@ _RUN, _LAUNCH, _STAT, _NAMED = schema.run, schema.launch, schema.launch_stat, sc
 class Store:
     """An open database; it is the :class:`runners.contract.Inbox`. Closed by ``close`` or as a context manager."""
 
-    def __init__(self, engine: Engine, url: URL) -> None:
+    def __init__(self, engine: Engine, url: URL, now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._url = url
+        self._now = now
 
     @classmethod
-    def open(cls, url: str, *, is_bulk: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        is_bulk: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Self:
         """
         Open a database, made or migrated as needed.
 
@@ -46,13 +54,16 @@ class Store:
             is_bulk: importing, where the last seconds may be repeated after a power cut; a live run waits for the disk
                 at every commit.
             busy_timeout_s: longest wait for another writer.
+            now: the date in UTC; a simulated run has one of its own.
 
         Raises:
             StoreError: written by a newer version, another program's, read-only, full, locked, not a database.
         """
         parsed = database.parsed(url)
         synchronous = "NORMAL" if is_bulk else "FULL"
-        return cls(database.open_for_writing(parsed, synchronous=synchronous, busy_timeout_s=busy_timeout_s), parsed)
+        return cls(
+            database.open_for_writing(parsed, synchronous=synchronous, busy_timeout_s=busy_timeout_s), parsed, now
+        )
 
     @property
     def name(self) -> str:
@@ -68,6 +79,9 @@ class Store:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _now_utc(self) -> str:
+        return self._now().isoformat(timespec="milliseconds")
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -91,7 +105,7 @@ class Store:
         if not events:
             return -1
         with self._writing() as connection:
-            return inbox.take(connection, _launch(connection, launch_id), events, _now_utc())
+            return inbox.take(connection, _launch(connection, launch_id), events, self._now_utc())
 
     def begin_run(self, run: RunRecord) -> None:
         """
@@ -119,7 +133,7 @@ class Store:
 
     def end_run(self, run_id: str, stop_reason: str) -> None:
         """Note why a run is over; it can no longer be resumed."""
-        self._change_run(run_id, stop_reason=stop_reason, ended_at_utc=_now_utc())
+        self._change_run(run_id, stop_reason=stop_reason, ended_at_utc=self._now_utc())
 
     def end_block(self, run_id: str, block: int) -> None:
         """Note that every launch of a block has ended; ``--resume`` begins with the next one."""
@@ -171,7 +185,7 @@ class Store:
                 "replication_unit": str(job.replication_unit),
                 "job_json": rows.json_text(job),
                 "gate_json": None if job.gate is None else rows.json_text(job.gate),
-                "started_at_utc": _now_utc(),
+                "started_at_utc": self._now_utc(),
             }
             connection.execute(insert(_LAUNCH).values(columns))
 
@@ -202,7 +216,7 @@ class Store:
     def record_bandwidth(self, device: DeviceSnapshot, columns: Mapping[str, Any]) -> None:
         """Keep a measured memory bandwidth; ``columns`` are those of the table but key, device and time."""
         with self._writing() as connection:
-            keys = {"device_key": inbox.device_key(connection, device), "measured_at_utc": _now_utc()}
+            keys = {"device_key": inbox.device_key(connection, device), "measured_at_utc": self._now_utc()}
             connection.execute(insert(schema.bandwidth).values({**keys, **columns}))
 
     def set_baseline(self, name: str, run_id: str) -> None:
@@ -215,7 +229,7 @@ class Store:
         with self._writing() as connection:
             run_key = _run_key(connection, run_id)
             connection.execute(delete(_NAMED).where(_NAMED.c.name == name))
-            connection.execute(insert(_NAMED).values(name=name, run_key=run_key, set_at_utc=_now_utc()))
+            connection.execute(insert(_NAMED).values(name=name, run_key=run_key, set_at_utc=self._now_utc()))
 
     def remove_baseline(self, name: str) -> None:
         """
@@ -269,7 +283,3 @@ def _cell(connection: Connection, job: Job) -> dict[str, int]:
         "arm_key": key_of(schema.arm, arm),
         "workload_key": key_of(schema.workload, rows.workload_row(job.workload)),
     }
-
-
-def _now_utc() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

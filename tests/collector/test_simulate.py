@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import fmean, stdev
 from threading import Event as Cancel
@@ -10,13 +11,37 @@ from threading import Event as Cancel
 import pytest
 from evidence_helpers import run_record
 
+from collector import catalog, physics
 from collector.queries import Reader
 from collector.run import Surroundings, execute
 from collector.schedule import Measured
-from collector.simulate import MemoryArchive, Scatter, SimulatedDevice, Truth, Unwatched, perform
+from collector.simulate import (
+    Condition,
+    MemoryArchive,
+    Scatter,
+    SimulatedDevice,
+    Truth,
+    Unwatched,
+    perform,
+    simulated_snapshot,
+)
 from collector.store import Store
 from collector.suite import Arm, Plan
-from runners.contract import Event, EventType, Gate, Job, ModelRef, Trace, Workload, WorkloadKind, check_data
+from runners.contract import (
+    Event,
+    EventType,
+    Gate,
+    Job,
+    Loaded,
+    ModelRef,
+    Phase,
+    Reading,
+    ReplicationUnit,
+    Trace,
+    Workload,
+    WorkloadKind,
+    check_data,
+)
 from runners.errors import FailureKind
 from runners.wire import from_wire, to_wire
 
@@ -200,3 +225,100 @@ def test_the_store_takes_a_simulated_run_and_comes_to_the_same_values(store: Sto
         cells = reader.cells(["sim1"])
     assert [cell.n_launches for cell in cells] == [3, 3]
     assert all("simulated" in cell.flags for cell in cells)
+
+
+def test_a_gate_that_is_not_met_is_told_and_its_wait_takes_time() -> None:
+    warm = Condition(reading=Reading(thermal_state="fair", is_on_battery=True), waited_s=30.0)
+    simulated = SimulatedDevice(truth_of, seed=1, condition=lambda _: warm)
+    gate = Gate(is_thermal_nominal=True, is_mains_power=True, is_low_power_off=True)
+    seen = next(e for e in simulated.launch(job(gate=gate)) if e.type is EventType.READING)
+    check_data(seen.type, seen.data)
+    assert seen.data["unmet"] == ["is_thermal_nominal", "is_mains_power"]
+    assert seen.data["unknown"] == ["is_low_power_off"]
+    assert seen.t_ns == pytest.approx(30.05e9)
+
+
+def test_heat_takes_its_share_within_a_launch_and_is_told() -> None:
+    hot = replace(RATES["a"], heat_frac=0.4, heat_tau_s=60.0, hottest_c=90.0)
+    events = list(device(truth=lambda _: hot).launch(job(n_warmups=0, duration_s=400.0)))
+    traces = [from_wire(Trace, e.data["trace"]) for e in events if e.type is EventType.ITERATION]
+    rates = [7e9 / (t.dt_ns[-1] - t.dt_ns[0]) for t in traces]
+    assert rates[0] == pytest.approx(10.0)
+    assert rates[-1] == pytest.approx(6.0, rel=0.01)
+    readings = [from_wire(Reading, e.data["reading"]) for e in events if e.type is EventType.READING][:-1]
+    assert list(dict.fromkeys(r.thermal_state for r in readings)) == ["nominal", "fair", "serious"]
+    celsius = [r.temperature_c for r in readings if r.temperature_c is not None]
+    assert celsius == sorted(celsius)
+    assert celsius[-1] == pytest.approx(90.0, abs=0.5)
+
+
+def test_a_launch_that_fails_while_it_loads_never_says_that_it_has_loaded() -> None:
+    full = Truth(
+        failure=FailureKind.OUT_OF_MEMORY, failure_frac=1.0, failure_phase=Phase.LOAD, failure_message="too large",
+        failure_remedy="a smaller one",
+    )  # fmt: skip
+    events = list(device(truth=lambda _: full).launch(job()))
+    assert [e.type for e in events] == [EventType.HELLO, EventType.STARTING, EventType.FAILED]
+    assert events[-1].data == {
+        "kind": "out_of_memory", "message": "too large", "remedy": "a smaller one", "phase": "load",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("os_name", "names"),
+    [
+        ("iOS", {"peak_footprint_bytes"}),
+        ("macOS", {"peak_footprint_bytes", "peak_rss_bytes"}),
+        ("Linux", {"peak_rss_bytes", "peak_anon_bytes"}),
+    ],
+)
+def test_memory_has_the_name_that_the_system_has_for_it_and_the_size_that_physics_predicts(
+    os_name: str, names: set[str]
+) -> None:
+    shape = catalog.find("phi-3-mini-4k").shape
+    model = ModelRef(model="phi-3-mini-4k", format="gguf", quant="q4_0", tensor_bytes=2_000_000_000, shape=shape)
+    snapshot = replace(simulated_snapshot(), os_name=os_name)
+    simulated = SimulatedDevice(lambda _: RATES["a"], seed=1, snapshot=snapshot)
+    events = list(simulated.launch(job(model=model)))
+    loaded = from_wire(Loaded, next(e.data for e in events if e.type is EventType.LOADED))
+    final = next(e.data["reading"] for e in events if e.type is EventType.READING)
+    assert set(final) == names
+    need = physics.memory_of_arm(shape, 2_000_000_000, 72, {})
+    assert need is not None
+    assert (loaded.kv_bytes, loaded.compute_bytes) == (need.kv_bytes, need.compute_bytes)
+    assert set(final.values()) == {2_000_000_000 + need.kv_bytes + need.compute_bytes + (60 << 20)}
+
+
+def test_a_device_that_knows_the_date_tells_it_and_another_does_not() -> None:
+    begins_at = datetime(2026, 11, 1, 10, tzinfo=UTC)
+    simulated = SimulatedDevice(truth_of, seed=1, begins_at=begins_at, versions={"mlx": "2.0"})
+    first, second = (next(simulated.launch(job(engine="mlx"))) for _ in range(2))
+    assert first.data["engine"]["version"] == "2.0"
+    assert first.data["engine"]["build"] == {"is_simulated": True}
+    assert first.data["started_at_utc"] == "2026-11-01T10:00:00.050+00:00"
+    assert second.data["started_at_utc"] > first.data["started_at_utc"]
+    with pytest.raises(ValueError, match="date"):
+        device().now()
+    assert "started_at_utc" not in next(device().launch(job())).data
+
+
+def test_some_gaps_stall_where_that_was_asked() -> None:
+    scatter = replace(STILL, token_sd=0.01, stall_frac=0.01)
+    workload = replace(CHAT, n_generated_tokens=3000)
+    event = next(
+        e for e in device(scatter).launch(job(n_warmups=0, workload=workload)) if e.type is EventType.ITERATION
+    )
+    dt_ns = from_wire(Trace, event.data["trace"]).dt_ns
+    long = sum(b - a > 0.5e9 for a, b in pairwise(dt_ns))
+    assert 12 <= long <= 54
+
+
+def test_the_unit_of_replication_of_a_plan_reaches_its_jobs() -> None:
+    seen: list[Job] = []
+
+    def noting(one: Job) -> Truth:
+        seen.append(one)
+        return truth_of(one)
+
+    perform(plan(1, replication_unit=ReplicationUnit.RELOAD), device(truth=noting))
+    assert {one.replication_unit for one in seen} == {ReplicationUnit.RELOAD}
