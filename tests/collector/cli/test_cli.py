@@ -271,6 +271,6 @@ def test_help_names_every_command_and_imports_nothing_heavy(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_quickstart_measures_two_models_and_ends_with_the_table(tmp_path: Path) -> None:
     done = phibench("quickstart", "--small", "--blocks", "1", cwd=tmp_path)
-    assert "llama-3.2-1b q4_0 generates" in done.stdout
+    assert "tinyllama-1.1b q4_0 generates" in done.stdout
     assert "synthetic" in done.stdout
     assert "peak GiB" in done.stdout
