@@ -23,16 +23,31 @@ def choose(
 
     Args:
         options: at least one; the first stands when ``default`` is none of them.
-        shown: what a person reads for an option.
+        shown: what a person reads for an option; the address has the option itself.
     """
     wanted = st.query_params.get(key)
-    if wanted is not None and wanted not in options:
+    if wanted is not None and wanted not in options and key not in st.session_state:
         _stale(label, wanted)
     index = options.index(default) if default in options else 0
-    found = st.selectbox(
-        label, options, index=index, key=key, bind="query-params", format_func=shown, width=width or "stretch"
-    )
+    if shown is not str:
+        return _choose_by_name(label, options, key, usual=options[index], shown=shown, width=width)
+    found = st.selectbox(label, options, index=index, key=key, bind="query-params", width=width or "stretch")
     return options[index] if found is None else found
+
+
+def _choose_by_name(
+    label: str, options: Sequence[str], key: str, *, usual: str, shown: Callable[[str], str], width: int | None
+) -> str:
+    """Streamlit would write the shown names into the address, which change with what is measured: here it is done."""
+    if st.session_state.get(key) not in options:
+        wanted = None if key in st.session_state else st.query_params.get(key)
+        st.session_state[key] = wanted if wanted in options else usual
+    found = st.selectbox(label, options, key=key, format_func=shown, width=width or "stretch")
+    if found != usual:
+        st.query_params[key] = found
+    elif key in st.query_params:
+        del st.query_params[key]
+    return found
 
 
 def choose_several(

@@ -81,6 +81,7 @@ def _dots(found: go.Figure, row: Strip, y: float) -> None:
 
 
 def _estimate(found: go.Figure, row: Strip, y: float, colours: Palette) -> None:
+    """A stroke across its interval, which may be short; hollow where there is no interval."""
     one = row.estimate
     if one is None:
         return
@@ -94,8 +95,8 @@ def _estimate(found: go.Figure, row: Strip, y: float, colours: Palette) -> None:
             "color": row.colour,
         },
         marker={
-            "symbol": f"{row.symbol}{'-open' if is_hollow else ''}", "size": 12, "color": row.colour,
-            "line": {"width": 2, "color": row.colour if is_hollow else colours.background},
+            "symbol": f"{row.symbol}-open" if is_hollow else "line-ns-open", "size": 12, "color": row.colour,
+            "line": {"width": 2.4, "color": row.colour},
         },
         hovertext=[f"<b>{row.letter} {safe(row.label)}</b> {safe(text)}<br>{safe(how(one))}<br>{safe(row.note)}"],
         hovertemplate="%{hovertext}<extra></extra>",

@@ -163,6 +163,8 @@ def _launches(pair: Pair, found: Comparison, shown: Sequence[Row], two: tuple[Si
         parts.launch_link(launch)
     with st.expander("The launches behind it"):
         parts.table(sides.launch_rows(row, behind), "launches")
+        for run_id in dict.fromkeys((*pair.baseline.runs, *pair.other.runs)):
+            st.page_link("views/runs.py", label=state.escaped(f"Run {run_id}"), query_params={"run": run_id})
 
 
 def _strips(row: Row, pair: Pair, behind: sides.Launches) -> list[Strip]:
