@@ -10,7 +10,7 @@ from collector.cli import _planned
 from collector.cli._perform import machine_lock, perform
 from collector.cli._sides import Asked, pair_of_run
 from collector.compare import Side
-from collector.compare.matching import matched
+from collector.compare.matching import is_across, matched
 from collector.errors import PhibenchError, UsageError
 from collector.queries import Reader
 from collector.suite import Arm, Plan
@@ -92,6 +92,11 @@ def _arm(side: Side, plan: Plan) -> Arm:
 
 def _workloads(baseline: Side, other: Side, plan: Plan) -> tuple[Workload, ...]:
     """Those that both sides have, as the newer plan asks them."""
+    if is_across(baseline, other) and baseline.cells[0].workload.name != other.cells[0].workload.name:
+        raise UsageError(
+            "--rerun measures both arms with one workload, and the sides name two",
+            "leave out --rerun, or name one workload on both sides",
+        )
     names = {one.other[0].workload.name for one in matched(baseline, other) if one.is_common}
     found = tuple(workload for workload in plan.workloads if workload.name in names)
     if not found:

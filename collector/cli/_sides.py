@@ -82,6 +82,8 @@ def resolve(reader: Reader, words: Sequence[str]) -> Asked:
     metric = _one_metric(first, second)
     sides = [_arms(finder, query, cells) for query, cells in _where(finder, scope, first, second)]
     pairs, warnings = _paired_up(sides[0], sides[1], first, second)
+    for a, b in pairs:
+        _check_apart(a, b, (first, second))
     found = tuple(_sides(reader, a, b, (first, second)) for a, b in pairs)
     return Asked(pairs=found, about=about(first, second), metric=metric, warnings=warnings)
 
@@ -204,6 +206,25 @@ def _paired_up(
         if (label, n) not in others
     ]
     return [(first[key], second[key]) for key in common], tuple(left)
+
+
+def _check_apart(a: Sequence[CellResult], b: Sequence[CellResult], queries: tuple[Query, Query]) -> None:
+    """
+    Refuse sides that have some launches in common and others not.
+
+    A launch set against itself has the ratio 1 without any noise; a row that is made of such ratios in part would claim
+    more blocks than there were. Sides that are the same throughout are told as that by the comparison.
+    """
+    first, second = _launches(a), _launches(b)
+    if first & second and first != second:
+        raise UsageError(
+            f"{queries[0].text!r} and {queries[1].text!r} share launches, such as {min(first & second)}",
+            "name sides that are apart: by arm= in a run that had an arm twice, or by different runs",
+        )
+
+
+def _launches(cells: Iterable[CellResult]) -> set[str]:
+    return {f"{cell.run_id}/{n}" for cell in cells for numbers in cell.numbers.values() for n in numbers}
 
 
 def _sides(

@@ -17,10 +17,13 @@ def mean_rows(workloads: Sequence[Matched], rows: Sequence[Row], *, is_paired: b
 
 def _mean_row(metric: str, workloads: Sequence[Matched], rows: Sequence[Row], *, is_paired: bool) -> MeanRow | None:
     """Of paired arms from the blocks that have every workload; of others, or where no block has them all, the point."""
-    points = [row.ratio.value for row in rows if row.metric == metric and row.is_headline and row.ratio is not None]
+    kept = [row for row in rows if row.metric == metric and row.is_headline and row.ratio is not None]
+    points = [row.ratio.value for row in kept if row.ratio is not None]
     if len(points) < 2:
         return None
-    by_block = _by_block(metric, workloads) if is_paired else []
+    names = {(row.workload, row.shape) for row in kept}
+    with_ratio = [one for one in workloads if (one.name, one.shape_label) in names]
+    by_block = _by_block(metric, with_ratio) if is_paired else []
     whole = [of_block for of_block in by_block if len(of_block) == len(points)]
     by_row = [list(of_row) for of_row in zip(*whole, strict=True)] or [[point] for point in points]
     return MeanRow(metric=metric, n_workloads=len(points), ratio=stats.geometric_mean(by_row))

@@ -156,6 +156,18 @@ def test_a_run_compared_with_itself_says_that_it_is_the_same(made: Path, ref: st
     compare(made, ref, ref, "--fail-on", "inconclusive", code=5)
 
 
+def test_sides_that_share_some_of_their_launches_are_refused(made: Path) -> None:
+    error = compare(made, "run=last~2+last~1,quant=q4_0", "run=last~1", code=2).stderr
+    assert "share launches, such as" in error
+
+
+def test_a_run_that_had_an_arm_twice_is_not_set_against_one_of_the_two(cwd: Path) -> None:
+    phibench("noise", "--engine", "fake", "--blocks", "6", "--seed", "1", cwd=cwd)
+    assert "share launches, such as" in compare(cwd, "last", "run=last,arm=1", code=2).stderr
+    (pair,) = data(cwd, "last", "arm=1", "arm=2")["pairs"]
+    assert pair["design"]["n_blocks"] == 6
+
+
 def test_exit_codes_for_a_pipeline(made: Path) -> None:
     compare(made, *BOTH)
     compare(made, *BOTH, "--fail-on", "slower", code=4)
@@ -213,6 +225,13 @@ def test_rerun_measures_both_again_and_pairs_them(cwd: Path) -> None:
     assert pair["baseline"]["label"] == "phi-3-mini-4k q4_0 fake"
     done = compare(cwd, "run=last,arm=1", "run=last~2", "--rerun", code=2)
     assert "measure it against itself" in done.stderr
+
+
+def test_rerun_of_two_workloads_is_refused(cwd: Path) -> None:
+    words = ["--engine", "fake", "--quant", "q4_0", "--blocks", "1"]
+    phibench("run", "standard", *MODEL, *words, cwd=cwd)
+    error = compare(cwd, "run=last,workload=search", "run=last~1,workload=chat", "--rerun", code=2).stderr
+    assert "the sides name two" in error
 
 
 def test_markdown_for_a_pull_request(made: Path) -> None:

@@ -242,6 +242,19 @@ def test_a_geometric_mean_over_workloads_is_exact_for_blocks() -> None:
     assert pair_of(*map(side, arms(0.9))).means == ()
 
 
+def test_a_workload_without_a_ratio_is_not_in_the_mean() -> None:
+    names = [replace_shape(f"w{i}", 64 + i) for i in range(3)]
+    first = [cell({DECODE: [10.0] * 8}, workload=w) for w in names]
+    second = [
+        cell({DECODE: [9.0] * 7}, arm_index=1, workload=names[0]),
+        cell({DECODE: [9.0] * 8}, arm_index=1, workload=names[1]),
+        cell({DECODE: [30.0] * 8}, arm_index=1, workload=names[2], flags=("chunked",)),
+    ]
+    (mean,) = pair_of(side(*first), side(*second)).means
+    assert (mean.n_workloads, mean.ratio.n) == (2, 7)
+    assert mean.ratio.value == pytest.approx(0.9)
+
+
 def test_sustained_rates_have_a_family_of_their_own() -> None:
     values = {"burst_tok_per_s": noisy(10, 7, 1), "sustained_tok_per_s": noisy(7, 7, 2), "retained_frac": [0.7] * 7}
     slower = {name: [0.8 * v for v in found] for name, found in values.items()}
