@@ -21,11 +21,16 @@ def check_together(asked: Mapping[str, Any], *, has_suite: bool, is_resumed: boo
             "--blocks fixes the number of blocks, --precision and --max-blocks let the intervals decide",
             "give one or the other",
         )
-    if like and (is_resumed or has_suite or any(asked.values())):
+    if like and (is_resumed or has_suite or is_any_given(asked)):
         raise UsageError(
             "--like repeats a run exactly, so it takes no suite and no other option of what is run",
             f"phibench run --like {like}",
         )
+
+
+def is_any_given(asked: Mapping[str, Any]) -> bool:
+    """Whether any option of what is run was given; the seed 0 is one."""
+    return any(value or (name == "seed" and value is not None) for name, value in asked.items())
 
 
 def adjusted(suite: Suite, asked: Mapping[str, Any]) -> Suite:

@@ -66,21 +66,22 @@ def tellable(plan: Plan) -> str:
     """
     What a plan will be able to tell apart, in one sentence.
 
-    The rows of the first arm against one other are a family of tests: the more of them, the more blocks it takes until
-    the smallest p that Holm leaves is small enough.
+    The rows of all arms against their baseline are one family of tests: the more of them, the more blocks it takes
+    until the smallest p that Holm leaves is small enough.
     """
     if plan.n_blocks < stats.MIN_N:
         return f"points only: {stats.MIN_N} blocks give an interval, this plan has {plan.n_blocks}"
     if len(plan.arms) == 1:
         return "one arm: its values with 95 % intervals; nothing is compared"
     n_rows = sum(len(headlines(w, is_sustained=plan.duration_s is not None)) for w in plan.workloads)
+    n_rows *= len(plan.arms) - 1
     rows = _count(n_rows, "row")
     least = stats.least_blocks(n_rows)
     smallest = stats.smallest_p(plan.n_blocks, n_rows)
     if plan.n_blocks < least:
         reason = f"no difference can be shown (smallest p {smallest:.2g}), {least} are needed"
         return f"{rows}, {plan.n_blocks} blocks: {reason}"
-    return f"{rows} a pair of arms: a difference can be shown from {least} blocks on (smallest p {smallest:.1g})"
+    return f"{rows}: a difference can be shown from {least} blocks on (smallest p {smallest:.1g})"
 
 
 def _count(n: int, word: str) -> str:

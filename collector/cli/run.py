@@ -74,7 +74,7 @@ def run(
         found = _planned.find_resumption(db, screen) if resume else None
         if resume and found is None:
             warn("there is nothing to resume; starting the run")
-        if found and (suite_name != found[0].suite or any(asked.values())):
+        if found and (suite_name != found[0].suite or _asked.is_any_given(asked)):
             warn(f"going on with run {found[1].run_id} as it was planned; the suite and the options given are not used")
         if found:
             plan, resumption = found

@@ -42,7 +42,16 @@ def test_a_run_says_before_it_starts_what_it_will_be_able_to_tell(tmp_path: Path
     six = fake_run(tmp_path, "--blocks", "6").stdout
     assert "2 rows, 6 blocks: no difference can be shown (smallest p 0.062), 7 are needed" in six
     seven = fake_run(tmp_path, "--blocks", "7").stdout
-    assert "2 rows a pair of arms: a difference can be shown from 7 blocks on" in seven
+    assert "2 rows: a difference can be shown from 7 blocks on" in seven
+
+
+def test_what_a_run_of_three_arms_can_tell_is_what_its_comparison_can(tmp_path: Path) -> None:
+    arms = ["--arm", QUIET, "--arm", FASTER, "--arm", "engine=fake noise_frac=0.001 decode_tok_per_s=14"]
+    words = ["--model", "phi-3-mini-4k", *arms, "--blocks", "7"]
+    out = phibench("run", "quick", *words, cwd=tmp_path).stdout
+    assert "4 rows, 7 blocks: no difference can be shown (smallest p 0.062), 8 are needed" in out
+    compared = phibench("compare", "last", cwd=tmp_path).stdout
+    assert "4 rows, 7 blocks: no difference can be shown, 8 are needed" in compared
 
 
 def test_like_repeats_arms_seed_order_and_number_of_blocks(tmp_path: Path) -> None:
@@ -82,6 +91,7 @@ def test_a_kernel_workload_has_no_sustained_rate(tmp_path: Path) -> None:
     [
         (["--blocks", "3", "--precision", "1%"], "--blocks fixes the number of blocks"),
         (["--like", "last", "--blocks", "3"], "--like repeats a run exactly"),
+        (["--like", "last", "--seed", "0"], "--like repeats a run exactly"),
         (["standard", "--like", "last"], "--like repeats a run exactly"),
         (["--precision", "200%"], "is no share; write 2% or 0.02"),
         (["--precision", "narrow"], "is no share; write 2% or 0.02"),
