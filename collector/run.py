@@ -146,7 +146,7 @@ def execute(plan: Plan, *, run_id: str, around: Surroundings, start: Start | Non
     start, begun_s = start or Start(), around.clock()
     outcome = Outcome(run_id=run_id, n_blocks=start.block)
     progress = _Progress(plan=plan, outcome=outcome, launch_number=start.launch_number)
-    reason = None if start.block < plan.n_blocks else _last_reason(plan)
+    reason = _reason_to_stop(progress, around, start, 0.0) if start.block else None
     while reason is None:
         if not _run_block(progress, outcome.n_blocks, around):
             reason = "cancelled"
@@ -176,6 +176,7 @@ def _reason_to_stop(progress: _Progress, around: Surroundings, start: Start, ela
         precision_frac=plan.precision_frac,
         budget_s=plan.budget_s,
         elapsed_s=elapsed_s,
+        baseline=plan.baseline_index,
     )
 
 
@@ -224,6 +225,8 @@ def _follow(job: Job, around: Surroundings) -> Event:
     begun_s = around.clock()
     if job.gate is not None and around.admit is not None:
         _pass_gate(job, job.gate, around.admit, around)
+        if around.cancel.is_set():
+            return _stopped_at_gate(job, around)
     last: Event | None = None
     with contextlib.closing(around.launch(job)) as events:  # whatever happens here, the worker ends with it
         for event in events:
@@ -250,6 +253,14 @@ def _pass_gate(job: Job, gate: Gate, admit: Callable[[Gate], Admission], around:
     seen = {"reading": to_wire(admission.reading), "waited_s": admission.waited_s}
     names = {"unmet": list(admission.unmet), "unknown": list(admission.unknown)}
     tell(1, EventType.READING, {**seen, **names, "phase": str(Phase.GATE)})
+
+
+def _stopped_at_gate(job: Job, around: Surroundings) -> Event:
+    """The end of a launch that a person stopped before its process was started."""
+    data = {"kind": FailureKind.CANCELLED, "message": "stopped by hand at the gate", "remedy": "phibench run --resume"}
+    t_ns = int(around.clock() * 1e9)
+    event = Event(boot=GATE_BOOT, seq=2, t_ns=t_ns, type=EventType.FAILED, data={**data, "phase": str(Phase.GATE)})
+    return _keep(job, event, around.archive)
 
 
 def _keep(job: Job, event: Event, archive: Archive) -> Event:

@@ -78,6 +78,7 @@ def stop_reason(
     precision_frac: float | None,
     budget_s: float | None,
     elapsed_s: float,
+    baseline: int = 0,
 ) -> str | None:
     """
     Why a run should not begin another block; None when it should.
@@ -88,10 +89,11 @@ def stop_reason(
         n_blocks_timed: those of them that ``elapsed_s`` covers: fewer in a run that was resumed.
         n_cells: cells of a block; with more than one, a pair of mirrored blocks is not cut in half for precision.
         precision_frac: half-width to be reached; None = the number of blocks is fixed.
+        baseline: place of the arm that the others are set against.
         budget_s, elapsed_s: seconds allowed and spent; a block is expected to take as long as the mean one did.
     """
     if precision_frac is not None and (n_cells == 1 or n_blocks_done % 2 == 0):
-        width = widest(measured)
+        width = widest(measured, baseline)
         if width is not None and width <= precision_frac:
             return f"precision reached (±{100 * width:.1f} %)"
     if budget_s is not None and n_blocks_timed and elapsed_s * (1 + 1 / n_blocks_timed) > budget_s:
@@ -99,20 +101,21 @@ def stop_reason(
     return None
 
 
-def widest(measured: Iterable[Measured]) -> float | None:
+def widest(measured: Iterable[Measured], baseline: int = 0) -> float | None:
     """Half-width of the widest of :func:`shown_estimates`, as a share; None while one of them has no interval."""
-    widths = [stats.relative_half_width(estimate) for estimate in shown_estimates(measured).values()]
+    widths = [stats.relative_half_width(estimate) for estimate in shown_estimates(measured, baseline).values()]
     if not widths or None in widths:
         return None
     return max(width for width in widths if width is not None)
 
 
-def shown_estimates(measured: Iterable[Measured]) -> dict[tuple[int, int, str], stats.Estimate]:
+def shown_estimates(measured: Iterable[Measured], baseline: int = 0) -> dict[tuple[int, int, str], stats.Estimate]:
     """
     By workload, arm and metric, the estimates that a run narrows.
 
-    With one arm its own value; with several the ratio of each to the first, paired by block. An arm that has nothing
-    in common with the first is left out, as it cannot be compared.
+    With one arm its own value; with several the ratio of each to the baseline, paired by block. An arm that has nothing
+    in common with it is left out, as it cannot be compared; where the baseline has no value the first arm that has one
+    stands in.
     """
     values: dict[tuple[int, str], dict[int, dict[int, float]]] = {}
     for one in measured:
@@ -120,21 +123,21 @@ def shown_estimates(measured: Iterable[Measured]) -> dict[tuple[int, int, str], 
             values.setdefault((one.workload, one.metric), {}).setdefault(one.arm, {})[one.block] = one.value
     found = {}
     for (workload, metric), by_arm in sorted(values.items()):
-        for arm, estimate in _estimates(by_arm):
+        for arm, estimate in _estimates(by_arm, baseline):
             found[workload, arm, metric] = estimate
     return found
 
 
-def _estimates(by_arm: Mapping[int, Mapping[int, float]]) -> Iterator[tuple[int, stats.Estimate]]:
-    first = min(by_arm)
+def _estimates(by_arm: Mapping[int, Mapping[int, float]], baseline: int) -> Iterator[tuple[int, stats.Estimate]]:
+    first = baseline if baseline in by_arm else min(by_arm)
     if len(by_arm) == 1:
         yield first, stats.interval(list(by_arm[first].values()))
         return
     for arm in sorted(by_arm):
         blocks = sorted(by_arm[first].keys() & by_arm[arm].keys())
         if arm != first and blocks:
-            baseline, other = ([by_arm[a][block] for block in blocks] for a in (first, arm))
-            yield arm, stats.paired_ratio(baseline, other)
+            of_first, of_arm = ([by_arm[a][block] for block in blocks] for a in (first, arm))
+            yield arm, stats.paired_ratio(of_first, of_arm)
 
 
 def is_interleaved(sides: Sequence[int]) -> bool:

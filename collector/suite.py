@@ -119,6 +119,21 @@ class Plan:
     gate: Gate | None = None
     replication_unit: ReplicationUnit = ReplicationUnit.PROCESS
 
+    @property
+    def baseline_index(self) -> int:
+        """The arm that the others are set against: LLaMA-2-7B in 4 bits where there is one, else the first."""
+        usual = (i for i, arm in enumerate(self.arms) if is_usual_baseline(arm.model.model, arm.model.quant))
+        return next(usual, 0)
+
+
+BASELINE_MODEL = "llama-2-7b"
+"""Others are set against it in 4 bits, if it is in the plan and no other baseline is chosen."""
+
+
+def is_usual_baseline(model: str, quant: str) -> bool:
+    """Whether an arm is LLaMA-2-7B in 4 bits."""
+    return model == BASELINE_MODEL and ("q4" in quant or "4bit" in quant)
+
 
 def arm_label(model: str, quant: str, engine: str, options: Mapping[str, Scalar], python: str | None) -> str:
     """'phi-3-mini-4k q4_0', with engine, options and interpreter where they say something."""

@@ -89,7 +89,9 @@ def print_ratios(console: Console, cells: Sequence[CellResult], run_id: str) -> 
             )
         console.print()
         console.print(fitted(console, table))
-    console.print(Text(f"more: phibench compare {run_id}"))
+        for warning in pair.warnings:
+            console.print(Text(f"note: {warning}"), soft_wrap=True)
+    console.print(Text(f"more, and the noise floor: phibench compare {run_id}"))
 
 
 def evidence(comparison: Comparison) -> str:

@@ -106,7 +106,7 @@ class LiveRun:
         """How narrow the intervals are by now, where that decides when the run ends."""
         if self._plan.precision_frac is None or n_blocks_done < stats.MIN_N:
             return
-        width = widest(measured)
+        width = widest(measured, self._plan.baseline_index)
         now = "no interval yet" if width is None else f"widest interval ±{100 * width:.1f} %"
         aim = f"aim ±{100 * self._plan.precision_frac:g} %"
         self._print(Text(f"block {n_blocks_done}/{self._plan.n_blocks}  {now}, {aim}"))

@@ -9,9 +9,12 @@ from rich.console import Console
 from collector import models
 from collector.cli._perform import Resumption, synthesis_progress
 from collector.errors import StoreError
+from collector.paths import cache_folder
 from collector.queries import CutRun, Reader, RunRow, exists
 from collector.run import Start
 from collector.suite import Arm, Plan
+from runners import handover, registry
+from runners.errors import FailureKind, ModelError
 from runners.wire import WireError, from_wire
 
 
@@ -90,10 +93,24 @@ def ready(plan: Plan, console: Console) -> Plan:
 
 def _present(arm: Arm, on_progress: Any) -> Arm:
     """The arm with its model on the disk: a synthetic one that was removed is written again."""
+    _check_engine(arm)
     path = arm.model.path
-    if path is None or Path(path).exists() or not arm.model.is_synthetic:
+    if path is None or Path(path).exists():
         return arm
+    if not arm.model.is_synthetic:
+        message = f"the model of {arm.label} is gone: there is no file {path}"
+        raise ModelError(
+            FailureKind.MODEL_MISSING, message, "bring it back, or start a new run: phibench run --model PATH"
+        )
     found = models.find_or_synthesise(
         arm.model.model, arm.model.quant, lambda done, total: on_progress(arm.label, done, total)
     )
     return replace(arm, model=found)
+
+
+def _check_engine(arm: Arm) -> None:
+    """Refuse before anything runs what would fail in every launch: an engine or an interpreter that is gone."""
+    if arm.python is None:
+        registry.check_available(registry.load(arm.engine))
+    else:
+        handover.check_engine(arm.python, arm.engine, cache_folder())

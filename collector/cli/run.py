@@ -16,6 +16,7 @@ from collector.cli._common import (
 )
 
 _ARM_HELP = 'One arm, such as "engine=llama_cpp quant=q4_0 threads=2 python=PATH"; may be given several times.'
+_BUDGET_HELP = "Begin no block that would end after, say, 20m; --resume counts anew."
 _PRECISION_HELP = "Stop when the 95 % intervals (of the ratio, with several arms) are within it, such as 1%."
 
 
@@ -28,7 +29,12 @@ _PRECISION_HELP = "Stop when the 95 % intervals (of the ratio, with several arms
 @click.option("--blocks", "n_blocks", type=click.IntRange(min=1), help="Run every cell exactly so many times.")
 @click.option("--precision", "precision_frac", type=Share(), help=_PRECISION_HELP)
 @click.option("--max-blocks", type=click.IntRange(min=1), help="Most blocks of a run with a precision.")
-@click.option("--budget", "budget_s", type=Duration(least_s=1.0), help="Begin no block that would end after, say, 20m.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=Duration(least_s=1.0),
+    help="Begin no block that would end after, say, 20m; --resume counts anew.",
+)
 @click.option("--duration", "duration_s", type=Duration(least_s=1.0), help="Repeat the generation so long in a launch.")
 @click.option("--seed", type=click.IntRange(min=0, max=(1 << 63) - 1), help="Seed of the order.  [default: drawn]")
 @click.option("--no-gate", is_flag=True, help="Do not wait until the machine is quiet; results are flagged ungated.")

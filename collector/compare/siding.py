@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
+from collector import suite
 from collector.compare.records import Side
 from collector.compare.selecting import by_arm
 from collector.queries import CellResult
-
-BASELINE_MODEL = "llama-2-7b"
-"""Others are set against it in 4 bits, if it is in the run and no other baseline is chosen."""
 
 
 def against_baseline(cells: Sequence[CellResult]) -> list[tuple[Side, Side]]:
@@ -48,4 +46,4 @@ def _version(cell: CellResult) -> str:
 
 def is_usual_baseline(cell: CellResult) -> bool:
     """Whether a cell is of LLaMA-2-7B in 4 bits."""
-    return cell.arm.model == BASELINE_MODEL and ("q4" in cell.arm.quant or "4bit" in cell.arm.quant)
+    return suite.is_usual_baseline(cell.arm.model, cell.arm.quant)

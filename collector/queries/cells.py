@@ -231,6 +231,6 @@ def _place(cell: CellResult, plan: tuple[list[str], list[str]]) -> tuple[int, in
     name, label = cell.workload.name, cell.arm.label
     return (
         workloads.index(name) if name in workloads else len(workloads),
-        labels.index(label) if label in labels else len(labels),
+        cell.arm_index if cell.arm_index is not None else labels.index(label) if label in labels else len(labels),
         label,
     )

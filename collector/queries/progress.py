@@ -13,7 +13,7 @@ from collector.queries.cells import measured
 from collector.queries.launches import LaunchCounts, counts
 from collector.schedule import shown_estimates
 from collector.stats import Estimate
-from collector.suite import arm_label
+from collector.suite import arm_label, is_usual_baseline
 
 _L, _R, _V = schema.launch, schema.run, schema.event
 
@@ -81,7 +81,12 @@ def progress(connection: Connection, run_id: str) -> Progress:
 def _narrowing(connection: Connection, run_id: str, plan: Mapping[str, Any]) -> tuple[Narrowing, ...]:
     names = [workload["name"] for workload in plan.get("workloads", [])]
     labels = [_label(arm) for arm in plan.get("arms", [])]
-    found = shown_estimates(measured(connection, run_id))
+    usual = (
+        i
+        for i, arm in enumerate(plan.get("arms", []))
+        if is_usual_baseline(arm["model"]["model"], arm["model"]["quant"])
+    )
+    found = shown_estimates(measured(connection, run_id), next(usual, 0))
     return tuple(
         Narrowing(workload=names[w], arm_label=labels[a], metric=metric, estimate=one, is_ratio=len(labels) > 1)
         for (w, a, metric), one in found.items()

@@ -242,3 +242,30 @@ def test_a_device_that_evaluates_the_gate_itself_is_only_told_of_it() -> None:
     run(diary, launch, gated)
     assert gates == [gated.gate] * 2
     assert diary.accepted["7f3a/1"][0] is EventType.HELLO
+
+
+def test_a_person_who_stops_a_run_at_the_gate_starts_no_process() -> None:
+    diary, cancel, started = Diary(), Cancel(), []
+
+    def admit(gate: Gate) -> Admission:
+        cancel.set()
+        return Admission(waited_s=1.0, unmet=(), unknown=(), reading=Reading())
+
+    def launch(job: Job) -> Iterator[Event]:
+        started.append(job)
+        yield from launcher()(job)
+
+    gated = replace(plan(1), gate=Gate(max_other_cpu_cores=0.25))
+    outcome = run(diary, launch, gated, admit=admit, cancel=cancel)
+    assert (outcome.stop_reason, started, diary.ended) == ("cancelled", [], None)
+    assert diary.accepted["7f3a/1"] == [EventType.STARTING, EventType.READING, EventType.FAILED]
+
+
+def test_a_run_that_was_cut_between_its_last_block_and_its_end_does_not_run_another_block() -> None:
+    diary = Diary()
+    diary.blocks = list(range(6))
+    the_plan = replace(plan(20), precision_frac=0.02)
+    start = Start(block=6, launch_number=13)
+    outcome = run(diary, launcher(), the_plan, measured=lambda: values(6, 0.01), start=start)
+    assert outcome.stop_reason.startswith("precision reached")
+    assert diary.begun == []

@@ -133,3 +133,15 @@ def test_each_kind_of_workload_has_its_headlines() -> None:
     assert headlines(prefill, is_sustained=False) == ("kernel_prefill_tok_per_s",)
     assert headlines(decode, is_sustained=False) == ("kernel_decode_tok_per_s",)
     assert headlines(chat, is_sustained=True) == ("burst_tok_per_s", "sustained_tok_per_s")
+
+
+def test_the_baseline_of_the_plan_is_what_the_others_are_set_against() -> None:
+    three = [
+        Measured(workload=0, arm=arm, block=block, metric="ttft_s", value=float(arm + 1))
+        for block in range(6)
+        for arm in range(3)
+    ]
+    found = shown_estimates(three, baseline=1)
+    assert list(found) == [(0, 0, "ttft_s"), (0, 2, "ttft_s")]
+    assert found[0, 2, "ttft_s"].value == pytest.approx(1.5)
+    assert list(shown_estimates([m for m in three if m.arm != 1], baseline=1)) == [(0, 2, "ttft_s")]
