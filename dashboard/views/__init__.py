@@ -17,6 +17,7 @@ PAGES = (
     PageFile("compare", "Compare"),
     PageFile("latency", "Latency"),
     PageFile("memory", "Memory"),
+    PageFile("sustained", "Sustained"),
     PageFile("roofline", "Roofline"),
     PageFile("trade_off", "Trade-off"),
     PageFile("history", "History"),

@@ -53,13 +53,12 @@ def _launches(cells: Sequence[CellResult]) -> dict[str, CellResult]:
 
 
 def _choice(launches: dict[str, CellResult]) -> list[str]:
-    usual = list(launches)[: min(MOST_LAUNCHES, len({id(cell) for cell in launches.values()}))]
+    """The launches that are drawn; each option begins with the launch, so that a link names it."""
+    by_option = {f"{launch} {_name(cell)}": launch for launch, cell in launches.items()}
+    usual = list(by_option)[: min(MOST_LAUNCHES, len({id(cell) for cell in launches.values()}))]
     word = "the first launch of each" if len(usual) < len(launches) else "all"
-    chosen = state.choose_several(
-        "Launches", list(launches), "shown", usual=usual, usual_word=word,
-        shown=lambda launch: f"{_name(launches[launch])}, launch {launch}",
-    )  # fmt: skip
-    return chosen[:MOST_LAUNCHES]
+    chosen = state.choose_several("Launches", list(by_option), "shown", usual=usual, usual_word=word)
+    return [by_option[option] for option in chosen][:MOST_LAUNCHES]
 
 
 def _name(cell: CellResult) -> str:

@@ -20,8 +20,8 @@ def estimate(value: float, half: float | None = None) -> Estimate:
 def row(letter: str, gib: float, tok_per_s: float, **more: Any) -> TradeRow:
     given: dict[str, Any] = {
         "label": f"arm {letter}", "device": "M1", "colour": "#123456", "symbol": "circle",
-        "memory": estimate(gib * GIB, 0.1 * GIB), "rate": estimate(tok_per_s, 1.0), "is_predicted": False, "note": "chat",
-        "launch": "run1/3",
+        "memory": estimate(gib * GIB, 0.1 * GIB), "rate": estimate(tok_per_s, 1.0), "is_predicted": False,
+        "note": "chat", "launch": "run1/3",
     }  # fmt: skip
     return TradeRow(letter=letter, **given | more)
 
