@@ -11,6 +11,7 @@ from collector.metrics import METRICS
 from collector.queries import Event, LaunchDetail, Surrounding, engine_rates, event_lines, traces
 from dashboard import data, parts, rows, state
 from dashboard.charts.timeline import timeline
+from dashboard.one_run import way
 
 _HEADLINES = (
     "decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s", "burst_tok_per_s", "sustained_tok_per_s",
@@ -41,10 +42,10 @@ def _ways(detail: LaunchDetail, run_id: str) -> None:
     numbers_there = [one.number for one in data.launches(run_id)]
     own = detail.launch.number
     with st.container(horizontal=True):
-        st.page_link("views/runs.py", label=f"Run {run_id}", query_params={"run": run_id})
+        way(f"← Run {state.escaped(run_id)}", "whole-run", run=run_id)
         for number, word in ((own - 1, "Launch before"), (own + 1, "Launch after")):
             if number in numbers_there:
-                st.page_link("views/runs.py", label=word, query_params={"launch": f"{run_id}/{number}"})
+                way(word, word.replace(" ", "-").lower(), launch=f"{run_id}/{number}")
 
 
 def _finding(detail: LaunchDetail) -> str:

@@ -18,6 +18,7 @@ LIVE_S = 120.0
 
 EVERY_S = 2.0
 MOST_ROWS = 400
+_CHOICES = ("workload", "metric", "raw", "failed", "generation")
 _METRICS = (
     "decode_tok_per_s", "ttft_s", "prefill_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s",
     "burst_tok_per_s", "sustained_tok_per_s", "load_s",
@@ -30,8 +31,25 @@ _PHASES = {
 
 def go(**params: str) -> None:
     """Show another part of the page; the address says which."""
-    st.query_params.from_dict(params)
+    _turn_to(params)
     st.rerun()
+
+
+def _turn_to(params: dict[str, str]) -> None:
+    """Choices of the part that is left do not come along: another run has other workloads."""
+    for key in _CHOICES:
+        st.session_state.pop(key, None)
+    st.query_params.from_dict(params)
+
+
+def way(label: str, key: str, **params: str) -> None:
+    """
+    A way to another part of this page.
+
+    A button, because a link of Streamlit's to the page that is open changes what is drawn and leaves the address as it
+    was, and the next choice would lead back.
+    """
+    st.button(label, key=key, type="tertiary", on_click=_turn_to, args=(params,))
 
 
 def state_word(run: RunRow) -> str:
@@ -54,8 +72,8 @@ def draw(run_id: str) -> None:
     """Draw the run."""
     run = next(one for one in data.runs() if one.id == run_id)
     launches, cells = data.launches(run_id), data.cells([run_id])
-    st.page_link("views/runs.py", label="All runs", query_params={})
-    parts.head(_finding(run, launches), _caption(run))
+    way("← All runs", "all-runs")
+    parts.head(_finding(run, launches), _caption(run, launches))
     if run.note:
         st.markdown(f"note: {state.escaped(run.note)}")
     if run.stop_reason is None:
@@ -136,10 +154,11 @@ def _finding(run: RunRow, launches: Sequence[LaunchRow]) -> str:
     return f"{what}, {len(failed)} failed ({kinds})"
 
 
-def _caption(run: RunRow) -> str:
+def _caption(run: RunRow, launches: Sequence[LaunchRow]) -> str:
     blocks = f"{run.n_blocks_done} of {run.plan.get('n_blocks', '?')} blocks"
     started = run.started_at_utc.replace("T", " ")[:16]
-    return f"{run.suite}, started {started} UTC, {blocks}, {state_word(run)}, seed {run.seed}"
+    doubt = ", ".join(sorted({flag for one in launches for flag in one.flags})) or "none"
+    return f"{run.suite}, started {started} UTC, {blocks}, {state_word(run)}, seed {run.seed}; doubt: {doubt}"
 
 
 def _order(launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:
@@ -171,7 +190,7 @@ def _order(launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:
         f"{shaded}hollow: the machine was not known to be quiet, or set aside; crosses: failed; lines: blocks{more}"
     )
     if launch:
-        st.page_link("views/runs.py", label=f"Launch {launch}", query_params={"launch": launch})
+        way(f"Launch {launch}", "chosen-launch", launch=launch)
 
 
 def _point(one: LaunchRow, metric: str, centres: dict[str, float] | None) -> OrderPoint:
@@ -211,25 +230,30 @@ def _table(run: RunRow, launches: Sequence[LaunchRow]) -> None:
 
 def _row(one: LaunchRow, metrics: Sequence[str], where: Surrounding) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "launch": one.number, "block": one.block + 1, "position": one.position + 1, "workload": one.workload,
-        "arm": one.arm_label, "state": f"{one.state}{', set aside' if one.is_orphaned else ''}",
+        "launch": one.number, "block": one.block + 1, "position": one.position + 1, "arm": one.arm_label,
+        "workload": one.workload, "state": _state(one),
     }  # fmt: skip
     for metric in metrics:
         value = one.stats.get(metric)
         found[numbers.header(metric)] = None if value is None else float(f"{value / numbers.scale(metric):.5g}")
     return found | {
-        "gate waited s": None if where.waited_s is None else round(where.waited_s, 1),
-        "gate unmet": ", ".join(where.unmet),
         "doubt": list(one.flags),
-        "failure": one.failure_kind,
         "what happened": one.failure_message,
         "what to try": one.failure_remedy,
+        "gate waited s": None if where.waited_s is None else round(where.waited_s, 1),
+        "gate unmet": ", ".join(where.unmet),
         "device": where.device,
         "OS": where.os,
         "engine": where.engine,
         "phibench": where.phibench_version,
         "started (UTC)": (one.started_at_utc or "").replace("T", " ")[:19] or None,
     }
+
+
+def _state(one: LaunchRow) -> str:
+    """'done', 'failed: crashed', 'done, set aside'."""
+    kind = f": {one.failure_kind}" if one.failure_kind else ""
+    return f"{one.state}{kind}{', set aside' if one.is_orphaned else ''}"
 
 
 def _again(run: RunRow) -> None:

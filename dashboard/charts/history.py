@@ -125,13 +125,22 @@ def _levels(
             x=[begin.isoformat(), end.isoformat()], y=finite([level.value] * 2), mode="lines", hoverinfo="skip",
             line={"color": colours.muted, "width": 1.6, "dash": "dash"},
         )  # fmt: skip
-    for step, level in zip(steps(levels), levels[1:], strict=True):
-        is_better = (step.ratio < 1) is is_lower_better
+    for step in steps(levels):
+        is_better, is_up = (step.ratio < 1) is is_lower_better, step.ratio > 1
         found.add_annotation(
-            x=points[step.place].at.isoformat(), y=level.value, xref="x", yref="y", showarrow=False, xanchor="left",
-            yanchor="bottom", xshift=8, yshift=4, text=f"{'▲' if is_better else '▼'} {percent_text(step.ratio)}",
+            x=points[step.place].at.isoformat(), y=_free_side(points[step.place : step.place + 4], is_up=is_up),
+            showarrow=False, xanchor="left", yanchor="top" if is_up else "bottom", yshift=-4 if is_up else 4,
+            text=f"{'▲' if is_better else '▼'} {percent_text(step.ratio)}",
             font={"size": TICK_PX + 1, "color": colours.faster if is_better else colours.slower},
         )  # fmt: skip
+
+
+def _free_side(points: Sequence[HistoryPoint], *, is_up: bool) -> float:
+    """The end of the intervals on the side from which the step came, where nothing else is drawn."""
+    estimates = [p.estimate for p in points]
+    if is_up:
+        return min(e.value if e.low is None else e.low for e in estimates)
+    return max(e.value if e.high is None else e.high for e in estimates)
 
 
 def percent_text(ratio: float) -> str:

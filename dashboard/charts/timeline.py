@@ -28,7 +28,8 @@ def timeline(
     kept = thinned(gaps_s, MOST_POINTS)
     usual = [i for i in kept if stall_s is None or gaps_s[i] <= stall_s]
     stalls = [i for i in kept if stall_s is not None and gaps_s[i] > stall_s]
-    _draw(found, gaps_s, usual, name=name, word="", marker={"size": 4, "color": colour or colours.devices[0]})
+    marker: dict[str, object] = {"size": 6 if len(kept) < 500 else 4, "color": colour or colours.devices[0]}
+    _draw(found, gaps_s, usual, name=name, word="", marker=marker)
     if stalls:
         marker = {"size": 9, "symbol": "diamond-open", "color": colours.slower, "line": {"width": 2}}
         _draw(found, gaps_s, stalls, name=name, word=": stall", marker=marker)

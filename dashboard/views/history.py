@@ -15,8 +15,7 @@ from collector.queries import CellResult, SeriesRow
 from dashboard import data, filters, parts, rows, state, theme
 from dashboard.charts.history import HistoryPoint, history, percent_text
 
-MOST_RUNS = 40
-"""The newest; older ones are told of, not drawn."""
+MOST_RUNS = 40  # the newest; older ones are told of, not drawn
 
 _METRICS = (
     "decode_tok_per_s", "ttft_s", "prefill_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s",
@@ -61,7 +60,7 @@ def main() -> None:
     cells = [c for c in cells if c.values.get(metric)]
     found = [_estimate(c, metric) for c in cells]
     shown = _Shown(one=one, metric=metric, cells=cells, found=found, levels=levels(found, BAND_FRAC))
-    parts.head(_finding(shown), _caption(one, len(run_ids)))
+    parts.head(_finding(shown), _caption(shown, len(run_ids)))
     _chart(shown, rows.device_colours(series, parts.palette()).get(one.fingerprint))
     _table(shown)
     parts.flags(flag for cell in cells for flag in cell.flags)
@@ -119,11 +118,13 @@ def _finding(shown: _Shown) -> str:
     return f"{shown.arm}: {shown.header} stepped by {percent_text(newest.ratio)} on {date}{more}"
 
 
-def _caption(one: SeriesRow, n_runs: int) -> str:
+def _caption(shown: _Shown, n_runs: int) -> str:
     older = f"; the newest {MOST_RUNS} of {n_runs} runs" if n_runs > MOST_RUNS else ""
+    doubt = rows.doubt_words({flag: 1 for cell in shown.cells for flag in cell.flags}) or "none"
+    asked = shown.one.workload
     return (
-        f"{one.workload.name} {one.workload.shape_label}; a point is one run with its 95 % interval over fresh "
-        f"processes, hollow: too few for one; runs of different days are not paired{older}"
+        f"{asked.name} {asked.shape_label}; a point is one run with its 95 % interval over fresh processes, hollow: "
+        f"too few for one; runs of different days are not paired; doubt: {doubt}{older}"
     )
 
 

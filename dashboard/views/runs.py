@@ -58,7 +58,7 @@ def _list(runs: Sequence[RunRow]) -> None:
     parts.head(_finding(runs, fitting, live), "the newest first; choose a row to open a run")
     if live is not None:
         one_run.live_part(live.id)
-        st.page_link("views/runs.py", label=f"Open run {live.id}", query_params={"run": live.id})
+        one_run.way(f"Open run {state.escaped(live.id)}", "live-run", run=live.id)
     if not shown:
         st.info("No run fits these choices: take one of them away.")
         parts.done()
