@@ -25,7 +25,9 @@ from collector.queries import (
     RunRow,
     SeriesRow,
     Surrounding,
+    TraceRow,
     exists,
+    traces,
 )
 from collector.queries import course as course_of
 
@@ -118,6 +120,11 @@ def events(launch_id: str) -> tuple[Event, ...]:
     return _events(url(), revision(), launch_id)
 
 
+def generations(launch_ids: Sequence[str]) -> dict[str, tuple[TraceRow, ...]]:
+    """The raw traces of some launches, by launch."""
+    return _generations(url(), revision(), tuple(dict.fromkeys(launch_ids)))
+
+
 def course(launch_id: str) -> Course:
     """What one sustained launch went through."""
     return _course(url(), revision(), launch_id)
@@ -186,6 +193,11 @@ def _launch(db: str, revision: str, launch_id: str) -> LaunchDetail:
 @st.cache_resource(max_entries=_FEW)
 def _events(db: str, revision: str, launch_id: str) -> tuple[Event, ...]:
     return tuple(reader().events(launch_id))
+
+
+@st.cache_resource(max_entries=_FEW)
+def _generations(db: str, revision: str, launch_ids: tuple[str, ...]) -> dict[str, tuple[TraceRow, ...]]:
+    return {launch_id: traces(reader().events(launch_id)) for launch_id in launch_ids}
 
 
 @st.cache_resource(max_entries=_MANY)

@@ -8,6 +8,7 @@ token. It says nothing of prefill, whose peak no table gives reliably, nor of he
 
 from collector.fit.prediction import QUANTS, predict, weights_bytes
 from collector.fit.records import Band, Basis, Fit, Here, Room, RoomKind, Verdict
+from collector.fit.table import Place, needs, places, rooms_of
 
 __all__ = [
     "QUANTS",
@@ -15,9 +16,13 @@ __all__ = [
     "Basis",
     "Fit",
     "Here",
+    "Place",
     "Room",
     "RoomKind",
     "Verdict",
+    "needs",
+    "places",
     "predict",
+    "rooms_of",
     "weights_bytes",
 ]
