@@ -52,13 +52,13 @@ def noise(
     height = max(_LEAST_PX, _DOT_PX * (tallest + 2)) + _MARGINS_PX
     found = figure(colours, height=height, x_title=axis_title)
     found.update_layout(margin={"l": 8, "r": 8, "t": 28, "b": 56})
-    _floor(found, ratio, floor_frac, colours)
     found.add_scatter(
         x=finite([x for x, _, _ in stacked]), y=finite([level for _, level, _ in stacked]), mode="markers",
         marker={"symbol": symbol, "size": _DOT_PX - 3, "color": colour},
         customdata=[[one.launch] for *_, one in stacked],
         hovertext=[_hover(one) for *_, one in stacked], hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
+    _floor(found, ratio, floor_frac, colours)
     ticks = ratio_ticks(low, high)
     found.update_xaxes(
         type="log", range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[f"{one:g}×" for one in ticks]
