@@ -23,6 +23,13 @@ def default_database() -> str:
     return os.environ.get("PHIBENCH_DB") or str(results_folder() / "phibench.db")
 
 
+def demo_database() -> str:
+    """``demo.db`` beside the default database: where made-up results go, so that they mix with no measured ones."""
+    chosen = os.environ.get("PHIBENCH_DB")
+    folder = Path(chosen).parent if chosen and "://" not in chosen else results_folder()
+    return str(folder / "demo.db")
+
+
 def default_export_path(name: str) -> Path:
     """Where an export goes when no path is given."""
     return results_folder() / name

@@ -21,6 +21,7 @@ COMMANDS = {
     "baseline": ("collector.cli.baseline", "Give a run a name that others are compared with."),
     "noise": ("collector.cli.noise", "Run one arm against itself: how small a difference this machine can show."),
     "dashboard": ("collector.cli.dashboard", "Look at results in a browser."),
+    "demo": ("collector.cli.demo", "Fill a database from a simulator, to look around in."),
     "list": ("collector.cli.results", "List the runs in the database."),
     "show": ("collector.cli.results", "Show a run, or one launch of it."),
     "note": ("collector.cli.results", "Write a note on a run."),

@@ -90,5 +90,6 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
             steps.insert(0, (_with_blocks(provenance.command_line(), 8), "enough for intervals"))
         elif against_baseline(cells):
             steps.insert(0, (f"phibench compare{_other_db(db)}", "the verdicts, and what else differs"))
+        steps.insert(-2, (f"phibench dashboard{_other_db(db)}", "look at it in a browser"))
     width = min(_LONGEST_ALIGNED, max(len(command) for command, _ in steps))
     return [f"{command:<{width}}    {purpose}" for command, purpose in steps]

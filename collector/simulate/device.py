@@ -24,7 +24,7 @@ from runners.wire import to_wire
 START_S = 0.05
 """What a process takes until it begins to load."""
 
-STALL = 8.0
+STALL = 6.0
 """How many times as long a gap is that stalls."""
 
 READ_EVERY_S = 5.0
@@ -70,7 +70,7 @@ class Scatter:
         between_sd: from launch to launch.
         within_sd: from iteration to iteration of a launch, and between its prefill and its decoding.
         token_sd: from gap to gap.
-        stall_frac: share of the gaps that are eight times as long.
+        stall_frac: share of the gaps that are ``STALL`` times as long.
         memory_sd: from launch to launch, of the memory beside the weights.
         session_sd: from session to session; all cells of a session share the draw.
         drift_frac: share of speed that is lost as the device warms up.
