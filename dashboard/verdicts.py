@@ -8,6 +8,7 @@ from collector.compare import Arm, Comparison, Estimate, Pair, Row
 from collector.compare.findings import ratio as ratio_text
 from collector.queries import CellResult
 from dashboard.charts.forest import verdict_text
+from dashboard.rows import marked
 
 _BESIDES = ("prefill_tok_per_s", "retained_frac", "peak_rss_bytes")
 """Shown besides the rows with a verdict, unless everything is asked for."""
@@ -69,11 +70,16 @@ def design_text(pair: Pair, comparison: Comparison) -> str:
 
 
 def arm_text(arm: Arm, n_launches: int) -> str:
-    """'phi-3-mini-4k q4_0 · llama_cpp 0.3.36 · M1 · run ab12, 10 launches'."""
+    """'phi-3-mini-4k q4_0 · llama_cpp 0.3.36 · M1 (simulated) · run ab12, 10 launches'."""
     runs = f"run{'s' if len(arm.runs) > 1 else ''} {', '.join(arm.runs)}"
     engine = f"{arm.engine} {arm.engine_version or ''}".strip()
     names = [arm.label] if arm.name in {arm.label, arm.device, runs} else [arm.label, arm.name]
-    return " · ".join([*names, engine, arm.device or "unknown device", f"{runs}, {n_launches} launches"])
+    return " · ".join([*names, engine, device_of(arm), f"{runs}, {n_launches} launches"])
+
+
+def device_of(arm: Arm) -> str:
+    """The name of its device, marked where its numbers are of another kind."""
+    return marked(arm.device or "unknown device", arm.flags)
 
 
 def doubt_text(pair: Pair) -> str | None:

@@ -126,6 +126,8 @@ def _interval(found: go.Figure, estimate: Estimate, colours: Palette) -> None:
         found.add_hrect(
             y0=estimate.low, y1=estimate.high, fillcolor=colours.text, opacity=0.11, line_width=0, layer="below"
         )
+        for end in (estimate.low, estimate.high):
+            found.add_hline(y=end, line={"color": colours.muted, "width": 1, "dash": "dot"}, layer="below")
     found.add_hline(y=estimate.value, line={"color": colours.text, "width": 1.6, "dash": "dash"}, layer="below")
 
 

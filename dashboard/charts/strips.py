@@ -11,7 +11,7 @@ from collector.compare import Estimate
 from dashboard.charts.base import MOST_POINTS, figure, finite, how, reach, safe
 from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 
-ROW_PX, _MARGINS_PX = 104, 64
+ROW_PX, _MARGINS_PX = 108, 72
 ORDER_PX = 300
 _JITTER_SEED = 7
 
@@ -64,7 +64,7 @@ def strips(rows: Sequence[Strip], colours: Palette, *, axis_title: str) -> go.Fi
             xref="paper", x=0, xanchor="left", y=y + 0.42, yanchor="middle", showarrow=False, align="left",
             text=f"<b>{row.letter} {safe(row.label)}</b> {sub}", font={"size": ROW_LABEL_PX, "color": colours.text},
         )  # fmt: skip
-    found.update_yaxes(range=[-0.5, len(rows) - 0.4], visible=False)
+    found.update_yaxes(range=[-0.62, len(rows) - 0.4], visible=False)
     return found
 
 

@@ -48,11 +48,13 @@ def _nothing(title: str, why: str, command: str) -> None:
 
 
 def _chosen(series: Sequence[SeriesRow]) -> _Arms:
-    """The row of choices: two arms of a run, or two series."""
+    """Two rows of choices: where to look, and below it two arms of a run, or two series."""
     runs = _runs_with_two_arms()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        how = state.choose("Compare", [ONE_RUN, ACROSS] if runs else [ACROSS], "how", width=210)
-        return _of_one_run(runs, series) if how == ONE_RUN else _across(series)
+        how = state.choose("Compare", [ONE_RUN, ACROSS] if runs else [ACROSS], "how", width=240)
+        chosen = _run(runs, series) if how == ONE_RUN else _workload(series)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        return _of_one_run(chosen) if how == ONE_RUN else _across(series, chosen)
 
 
 def _runs_with_two_arms() -> dict[str, str]:
@@ -64,12 +66,16 @@ def _runs_with_two_arms() -> dict[str, str]:
     }
 
 
-def _of_one_run(runs: dict[str, str], series: Sequence[SeriesRow]) -> _Arms:
+def _run(runs: dict[str, str], series: Sequence[SeriesRow]) -> str:
+    """The newest run of which two arms gave a value, unless another is chosen."""
     arms_seen: dict[str, set[str]] = {}
     for one in series:
         arms_seen.setdefault(one.run_id, set()).add(one.arm.label)
     usual = next((run_id for run_id in runs if len(arms_seen.get(run_id, ())) > 1), next(iter(runs)))
-    run_id = state.choose("Run", list(runs), "run", default=usual, shown=runs.__getitem__, width=250)
+    return state.choose("Run", list(runs), "run", default=usual, shown=runs.__getitem__, width=300)
+
+
+def _of_one_run(run_id: str) -> _Arms:
     arms = sides.arms_of(data.cells([run_id]))
     if len(arms) < 2:
         why = f"Run {run_id} has {numbers.count(len(arms), 'arm')} with good launches: choose another run."
@@ -81,7 +87,8 @@ def _of_one_run(runs: dict[str, str], series: Sequence[SeriesRow]) -> _Arms:
     return arms[a], arms[b]
 
 
-def _across(series: Sequence[SeriesRow]) -> _Arms:
+def _workload(series: Sequence[SeriesRow]) -> str:
+    """One that two arms ran, unless another is chosen."""
     if len(series) < 2:
         _nothing(
             "One arm was measured, and nothing to set it against",
@@ -90,8 +97,11 @@ def _across(series: Sequence[SeriesRow]) -> _Arms:
         )
     known = rows.shapes(series)
     several = [label for label in known if len(_with_shape(series, known[label])) > 1]
-    label = state.choose("Workload", list(known), "shape", default=next(iter(several), None), width=170)
-    fitting = {one.key: one for one in _with_shape(series, known[label])}
+    return state.choose("Workload", list(known), "shape", default=next(iter(several), None), width=220)
+
+
+def _across(series: Sequence[SeriesRow], workload: str) -> _Arms:
+    fitting = {one.key: one for one in _with_shape(series, rows.shapes(series)[workload])}
     if len(fitting) < 2:
         _nothing("One arm ran this workload", "Choose a workload that two arms ran.", "phibench run standard")
     first, second = _usual_two(list(fitting.values()))
@@ -175,7 +185,7 @@ def _strips(row: Row, pair: Pair, behind: sides.Launches) -> list[Strip]:
         Strip(
             letter=letter,
             label=arm.label,
-            sub=f"{arm.device or 'unknown device'} · {', '.join(arm.runs)}",
+            sub=f"{verdicts.device_of(arm)} · {', '.join(arm.runs)}",
             estimate=_in_unit(estimate, numbers.scale(row.metric)),
             launches=sides.launch_values(row, values, is_ranked=not pair.design.is_paired),
             colour=parts.palette().muted if is_one_place and letter == "A" else by_name[arm.device],
