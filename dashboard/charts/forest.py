@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +14,7 @@ from dashboard.charts.base import figure, how, reach, safe
 from dashboard.charts.scale import ratio_ticks
 from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 
-ROW_PX = 46
+ROW_PX = 60
 _SIGNS = {
     Verdict.FASTER: "▲", Verdict.SLOWER: "▼", Verdict.EQUIVALENT: "=", Verdict.INCONCLUSIVE: "?",
     Verdict.LOOKS_FASTER: "△", Verdict.LOOKS_SLOWER: "▽", Verdict.UNCLEAR: "?",
@@ -57,9 +58,7 @@ def colour_of(verdict: Verdict | None, colours: Palette) -> str:
     return colours.equivalent if verdict is Verdict.EQUIVALENT else colours.inconclusive
 
 
-def forest(
-    rows: Sequence[ForestRow], colours: Palette, *, axis_title: str, band_frac: float, width_px: int = 1100
-) -> go.Figure:
+def forest(rows: Sequence[ForestRow], colours: Palette, *, axis_title: str, band_frac: float) -> go.Figure:
     """
     The plot; rows without an interval go last, as their place says nothing.
 
@@ -67,17 +66,19 @@ def forest(
         rows: in any order.
         axis_title: what is compared with what, and which side is better.
         band_frac: half-width of the band of equivalence.
-        width_px: below 600 the words at the right stand in a shorter form.
     """
     ordered = sorted(rows, key=_order)
     low, high = _span(ordered, band_frac)
     found = figure(colours, height=round(ROW_PX * (len(ordered) + 0.9)) + 62, x_title=axis_title)
     found.add_vrect(x0=1 / (1 + band_frac), x1=1 + band_frac, fillcolor=colours.band, line_width=0, layer="below")
     found.add_vline(x=1, line={"color": colours.axis, "width": 1}, layer="below")
+    traces, words = [], []
     for place, row in enumerate(ordered):
         y = len(ordered) - 1 - place
-        _draw(found, row, y, colours)
-        _words(found, row, y, colours, is_narrow=width_px < 600)
+        traces += _traces(row, y, colours)
+        words += _words(row, y, colours)
+    found.add_traces(traces)
+    found.update_layout(annotations=words)
     found.update_xaxes(
         type="log", range=[math.log10(low), math.log10(high)], tickvals=ratio_ticks(low, high),
         ticktext=[f"{tick:g}×" for tick in ratio_ticks(low, high)],
@@ -102,52 +103,55 @@ def _span(rows: Sequence[ForestRow], band_frac: float) -> tuple[float, float]:
     return min(ends) / room, max(ends) * room
 
 
-def _draw(found: go.Figure, row: ForestRow, y: float, colours: Palette) -> None:
+def _traces(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
+    """Ticks, the two bars and the marker of a row, as plain data: Plotly checks the whole figure at every call."""
     if row.ratio is None:
-        return
-    colour, centre = colour_of(row.verdict, colours), y - 0.2
+        return []
+    colour, centre = colour_of(row.verdict, colours), y - 0.24
+    found: list[dict[str, Any]] = []
     if row.points:
-        found.add_scatter(
-            x=np.array(row.points), y=np.full(len(row.points), centre), mode="markers", hoverinfo="skip", opacity=0.55,
-            marker={"symbol": "line-ns-open", "size": 10, "color": colour},
-        )  # fmt: skip
+        found.append({
+            "x": np.array(row.points), "y": np.full(len(row.points), centre), "hoverinfo": "skip", "opacity": 0.55,
+            "marker": {"symbol": "line-ns-open", "size": 10, "color": colour},
+        })  # fmt: skip
     for estimate, width in ((row.ratio_90, 5.0), (row.ratio, 1.6)):
         if estimate is not None and estimate.low is not None:
             up, down = reach([estimate])
-            found.add_scatter(
-                x=np.array([estimate.value]), y=np.array([centre]), mode="markers", hoverinfo="skip",
-                marker={"size": 1, "color": colour},
-                error_x={
+            found.append({
+                "x": np.array([estimate.value]), "y": np.array([centre]), "hoverinfo": "skip",
+                "marker": {"size": 1, "color": colour},
+                "error_x": {
                     "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": width,
                     "width": 0, "color": colour,
                 },
-            )  # fmt: skip
+            })  # fmt: skip
     is_hollow = row.ratio.low is None or row.verdict in {None, Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
-    found.add_scatter(
-        x=np.array([row.ratio.value]), y=np.array([centre]), mode="markers", customdata=[[row.launch]],
-        marker={
+    found.append({
+        "x": np.array([row.ratio.value]), "y": np.array([centre]), "customdata": [[row.launch]],
+        "marker": {
             "symbol": f"{row.symbol}{'-open' if is_hollow else ''}", "size": 12, "color": colour,
             "line": {"width": 2.4, "color": colour if is_hollow else colours.background},
         },
-        hovertemplate=(
+        "hovertemplate": (
             f"<b>{safe(row.label)}</b> {safe(row.sub)}<br>{safe(ratio_text(row.ratio))} {safe(row.verdict or '')}"
             f"<br>{safe(how(row.ratio))}<br>{safe(row.note)}<extra></extra>"
         ),
-    )  # fmt: skip
+    })  # fmt: skip
+    return [{"type": "scatter", "mode": "markers", **one} for one in found]
 
 
-def _words(found: go.Figure, row: ForestRow, y: float, colours: Palette, *, is_narrow: bool) -> None:
-    common = {"xref": "paper", "y": y + 0.25, "showarrow": False, "yanchor": "middle"}
-    sub = f"<span style='color:{colours.muted}'>{safe(row.sub)}</span>"
-    found.add_annotation(
-        x=0, xanchor="left", text=f"<b>{safe(row.label)}</b>{'' if is_narrow else ' ' + sub}",
-        font={"size": ROW_LABEL_PX, "color": colours.text}, **common,
-    )  # fmt: skip
+def _words(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
+    """Two lines of text above a row's bars, which fit side by side in a narrow window too."""
+    strong = {"xref": "paper", "y": y + 0.32, "showarrow": False, "yanchor": "middle", "font": {"size": ROW_LABEL_PX}}
+    muted = {**strong, "y": y + 0.05, "font": {"size": TICK_PX, "color": colours.muted}}
+    left, right = {"x": 0, "xanchor": "left"}, {"x": 1, "xanchor": "right"}
+    found = [
+        {**strong, **left, "text": f"<b>{safe(row.label)}</b>"},
+        {**muted, **left, "text": safe(row.sub)},
+    ]
     if row.ratio is None:
-        text = f"<span style='color:{colours.muted}'>{safe(row.note)}</span>"
-    else:
-        value, _, interval = ratio_text(row.ratio).partition(" ")
-        word = safe(verdict_text(row.verdict))
-        muted = "" if is_narrow else f" <span style='color:{colours.muted}'>{safe(interval)}</span>"
-        text = f"<span style='color:{colour_of(row.verdict, colours)}'>{word}</span> <b>{safe(value)}×</b>{muted}"
-    found.add_annotation(x=1, xanchor="right", text=text, font={"size": TICK_PX + 1, "color": colours.text}, **common)
+        return [*found, {**muted, **right, "y": strong["y"], "text": safe(row.note)}]
+    value, _, interval = ratio_text(row.ratio).partition(" ")
+    word = f"<span style='color:{colour_of(row.verdict, colours)}'>{safe(verdict_text(row.verdict))}</span>"
+    found.append({**strong, **right, "text": f"{word} <b>{safe(value)}×</b>", "font": {"size": TICK_PX + 1}})
+    return [*found, {**muted, **right, "text": safe(interval)}] if interval else found
