@@ -1,0 +1,115 @@
+"""Every page in a real browser, in both themes and at the width of a desk and of a phone."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_helpers import CARRYING, OUTSIDE, OVERLAPS, POINT, Visitor
+from dashboard_helpers import HOSTILE
+
+from collector import numbers
+from collector.queries import CellResult, Reader
+from dashboard import views
+
+pytestmark = pytest.mark.browser
+PAGES = {page.file: "" if page.is_default else page.file for page in views.PAGES}
+Visit = Callable[..., Visitor]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_clean(page: str, width: int, theme: str, visit: Visit) -> None:
+    visitor = visit(PAGES[page], width=width, theme=theme)
+    visitor.make_tall()
+    visitor.photograph(f"{page}-{width}-{theme}")
+    assert visitor.violations() == []
+    assert visitor.page.evaluate(OUTSIDE) == []
+    if page in {"overview", "compare"}:
+        assert visitor.page.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_that_are_markup_are_shown_as_they_are_and_fetch_nothing(
+    page: str, visit: Visit, hostile_address: str
+) -> None:
+    visitor = visit(PAGES[page], base=hostile_address)
+    visitor.make_tall()
+    main = visitor.page.locator("[data-testid=stMain]")
+    assert main.locator("img[src*='203.0.113.1'], a[href*='203.0.113.1']").count() == 0
+    if page == "overview":
+        assert HOSTILE in (main.text_content() or "")
+
+
+def test_a_filter_stands_in_the_address_and_a_link_restores_it(visit: Visit) -> None:
+    visitor = visit("")
+    visitor.choose("Devices", "phone")
+    visitor.page.wait_for_url("**device=phone**")
+    visitor.make_tall()
+    cells = _cells_of_table(visitor)
+    assert {row["device"] for row in cells} == {"phone"}
+    another = visit(visitor.page.url.rsplit("/", 1)[1])
+    another.make_tall()
+    assert _cells_of_table(another) == cells
+    assert another.page.get_by_text("which is not there").count() == 0
+
+
+def test_a_link_that_asks_for_what_is_not_there_says_so(visit: Visit) -> None:
+    visitor = visit("?shape=9%2B9")
+    assert visitor.page.get_by_text("The link asks for Workload 9+9, which is not there").is_visible()
+
+
+def test_the_csv_is_what_the_database_holds(visit: Visit, demo_db: str, tmp_path: Path) -> None:
+    visitor = visit("")
+    visitor.make_tall()
+    path = tmp_path / "overview.csv"
+    with visitor.page.expect_download() as download:
+        visitor.page.locator(".st-key-overview-csv").get_by_role("button", name="CSV", exact=True).click()
+    download.value.save_as(path)
+    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
+    assert rows
+    with Reader.open(demo_db) as reader:
+        known = {_key(cell): cell for cell in reader.cells()}
+    header = numbers.header("decode_tok_per_s")
+    for row in rows:
+        cell = known[row["run"], row["device"], row["model"], _shape(visitor)]
+        found = cell.estimate("decode_tok_per_s")
+        assert found is not None
+        scale = numbers.scale("decode_tok_per_s")
+        assert row[header] == numbers.with_interval(found.value, found.low, found.high, found.n, scale)
+        assert (int(row["launches"]), int(row["failed"])) == (cell.n_launches, cell.n_failed)
+
+
+def test_a_click_on_a_point_leads_to_its_launch(visit: Visit) -> None:
+    visitor = visit("")
+    visitor.make_tall()
+    trace, place, launch = visitor.page.evaluate(CARRYING, "forest")[0]
+    with visitor.next_drawing():
+        visitor.page.mouse.click(*visitor.page.evaluate(POINT, ["forest", trace, place]))
+    visitor.page.get_by_role("link", name=f"Launch {launch}").click()
+    visitor.page.wait_for_url("**/runs?launch=**")
+    visitor.wait()
+    assert launch in (visitor.page.locator("[data-testid=stMain] h1").text_content() or "")
+    visitor.make_tall()
+    visitor.photograph("launch")
+
+
+def _key(cell: CellResult) -> tuple[str, str, str, str]:
+    device = cell.machine.device if cell.machine else "unknown device"
+    return cell.run_id, device, f"{cell.arm.model} {cell.arm.quant}", cell.workload.shape_label
+
+
+def _shape(visitor: Visitor) -> str:
+    return str(visitor.page.get_by_role("combobox", name="Workload").input_value())
+
+
+def _cells_of_table(visitor: Visitor) -> list[dict[str, Any]]:
+    """The overview's table as it stands in the document beside its drawing."""
+    table = visitor.page.locator(".st-key-overview")
+    table.locator("[role=gridcell]").first.wait_for(state="attached")
+    heads = [head.text_content() or "" for head in table.locator("[role=columnheader]").all()]
+    texts = [cell.text_content() or "" for cell in table.locator("[role=gridcell]").all()]
+    width = len(heads)
+    return [dict(zip(heads, texts[i : i + width], strict=True)) for i in range(0, len(texts), width)]
