@@ -29,12 +29,13 @@ class Label:
     y_px: float
 
 
-def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: float) -> None:
+def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: float, lift_px: float = 0) -> None:
     """
     Write labels of points that lie in columns, none over another; equal ones of a column are written once.
 
     Args:
         apart: distance in x from which on points are another column.
+        lift_px: how far above its point each is written, where lines run through the points.
     """
     columns: list[list[Label]] = []
     for label in sorted(labels, key=lambda one: one.x):
@@ -46,8 +47,8 @@ def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: f
         right = max(label.x for label in column)
         for label, shift in zip(once, shifts([label.y_px for label in once]), strict=True):
             found.add_annotation(
-                x=right, y=label.y, yshift=round(shift, 1), xanchor="left", xshift=9, showarrow=False, text=label.text,
-                font={"size": TICK_PX, "color": colours.text},
+                x=right, y=label.y, yshift=round(shift + lift_px, 1), xanchor="left", xshift=9, showarrow=False,
+                text=label.text, font={"size": TICK_PX, "color": colours.text},
             )  # fmt: skip
 
 

@@ -115,10 +115,9 @@ def utilisation(rows: Sequence[RoofRow], colours: Palette) -> go.Figure:
     top = 100 * max(1.22, *(share + 0.12 for share in shares))
     found.update_yaxes(range=[0, top])
     labels = [
-        Label(
-            text=_beside(row), x=math.log10(row.point.context_tokens), y=100 * share, y_px=100 * share * _PLOT_PX / top
-        )
-        for row, share in zip(known, shares, strict=True)
+        Label(text=_beside(row), x=math.log10(row.point.context_tokens), y=share, y_px=share * _PLOT_PX / top)
+        for row in _named(known)
+        for share in [100 * min(MOST_SHARE, _share(row).value)]
     ]
     put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
     legend(found, colours, len(by_arm))
@@ -127,6 +126,20 @@ def utilisation(rows: Sequence[RoofRow], colours: Palette) -> go.Figure:
 
 def _of(rows: Sequence[RoofRow], regime: Regime) -> list[RoofRow]:
     return [row for row in rows if row.point.regime is regime]
+
+
+def _named(rows: Sequence[RoofRow]) -> list[RoofRow]:
+    """Points that get a letter: of each arm and regime the one furthest right, and whatever is implausible."""
+    last: dict[tuple[str, Regime], RoofRow] = {}
+    for row in rows:
+        known = last.setdefault((row.letter, row.point.regime), row)
+        if _place(row) > _place(known):
+            last[row.letter, row.point.regime] = row
+    return [row for row in rows if row.is_implausible or any(row is one for one in last.values())]
+
+
+def _place(row: RoofRow) -> tuple[float, float, str]:
+    return row.point.context_tokens, row.point.flop_per_byte, row.launch
 
 
 def _share(row: RoofRow) -> Estimate:

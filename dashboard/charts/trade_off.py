@@ -88,7 +88,7 @@ def trade_off(rows: Sequence[TradeRow], colours: Palette, *, memory_title: str, 
         )
         for row in ordered
     ]  # fmt: skip
-    put(found, labels, colours, apart=_COLUMN * (right - left))
+    put(found, labels, colours, apart=_COLUMN * (right - left), lift_px=9)
     legend(found, colours, len(rows))
     return found
 

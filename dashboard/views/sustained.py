@@ -100,7 +100,7 @@ def _draw(shown: Sequence[str], launches: dict[str, CellResult], series: Sequenc
     by_device = rows.device_colours(series, colours)
     for launch, course in courses.items():
         cell = launches[launch]
-        parts.section(f"{_name(cell)}: {numbers.percent(course.retained_frac)} kept")
+        parts.section(f"{rows.marked(_name(cell), cell.flags)}: {numbers.percent(course.retained_frac)} kept")
         st.caption(state.escaped(f"{sentence(course)}. Doubt: {rows.doubt_words(cell.flags) or 'none'}"))
         figure = over_time(
             course, colours, name=_name(cell), launch=launch, frame=frame, symbol=theme.symbol(cell.arm.engine),

@@ -140,7 +140,7 @@ def _left_out(cells: Sequence[CellResult], found: Sequence[TradeRow], memory: st
         st.info(
             state.escaped(
                 f"Not drawn, because their memory was measured in another way or not at all: {', '.join(missing)}. "
-                f"Two kinds of memory on one axis would mislead; {_MEMORIES[PREDICTED]} all can be compared."
+                f"Two kinds of memory on one axis would mislead; to compare all, choose {_MEMORIES[PREDICTED]!r} above."
             )
         )
     if n_more:
