@@ -18,6 +18,7 @@ LIVE_S = 120.0
 
 EVERY_S = 2.0
 MOST_ROWS = 400
+_DRAWN = "drawn-of-run"
 _CHOICES = ("workload", "metric", "raw", "failed", "generation")
 _METRICS = (
     "decode_tok_per_s", "ttft_s", "prefill_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s",
@@ -91,23 +92,29 @@ def draw(run_id: str) -> None:
 def _open(run: RunRow) -> None:
     """A run that has not ended: watched while it speaks; else how to go on with it."""
     if is_live(run):
-        live_part(run.id)
+        watch(run.id)
         return
     silent = numbers.duration(silent_s(data.progress(run.id)))
     st.info(f"Not ended, and silent for {silent}: it was cut, or its engine takes very long. To go on with it:")
     st.code("phibench run --resume", language="sh")
 
 
+def watch(run_id: str) -> None:
+    """The live part of a page that is drawn now."""
+    st.session_state[_DRAWN] = None  # the page has just read everything: no reason to draw it once more
+    _live(run_id)
+
+
 @st.fragment(run_every=EVERY_S)
-def live_part(run_id: str) -> None:
+def _live(run_id: str) -> None:
     """How far the run is; drawn again by itself, and the whole page once another launch has ended."""
     now = data.progress(run_id)
     n_ended = now.counts.n_done + now.counts.n_failed + now.counts.n_orphaned
-    key = f"ended-{run_id}"
-    if st.session_state.get(key, n_ended) != n_ended:
-        st.session_state[key] = n_ended
+    stop_reason = next((run.stop_reason for run in data.runs() if run.id == run_id), None)
+    drawn = st.session_state.get(_DRAWN)
+    st.session_state[_DRAWN] = (n_ended, stop_reason)
+    if drawn not in {None, (n_ended, stop_reason)}:
         st.rerun()
-    st.session_state[key] = n_ended
     planned = f"of at most {now.n_planned}" if now.precision_frac is not None else f"of {now.n_planned}"
     text = (
         f"{n_ended} {planned} launches ended, {now.counts.n_failed} failed; block "
@@ -174,7 +181,8 @@ def _order(launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:
         metric = state.choose("Metric", metrics, "metric", shown=numbers.header, width=200)
         is_raw = state.is_on("as measured", "raw")
     centres = {c.arm.label: found.value for c in cells if c.workload.name == workload and (found := c.estimate(metric))}
-    points = [_point(one, metric, None if is_raw else centres) for one in of_workload]
+    told = [one for one in of_workload if metric in one.stats or one.state == "failed"]
+    points = [_point(one, metric, None if is_raw else centres) for one in told]
     faster = "← faster" if BY_NAME[metric].better == "lower" else "→ faster"
     header = numbers.header(metric)
     y_title = f"{header} {faster}" if is_raw else f"{header.rpartition(' ')[0]}: % off the arm's value {faster}"
@@ -230,8 +238,8 @@ def _table(run: RunRow, launches: Sequence[LaunchRow]) -> None:
 
 def _row(one: LaunchRow, metrics: Sequence[str], where: Surrounding) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "launch": one.number, "block": one.block + 1, "position": one.position + 1, "arm": one.arm_label,
-        "workload": one.workload, "state": _state(one),
+        "launch": one.number, "state": _state(one), "arm": one.arm_label, "workload": one.workload,
+        "block": one.block + 1, "position": one.position + 1,
     }  # fmt: skip
     for metric in metrics:
         value = one.stats.get(metric)

@@ -70,7 +70,9 @@ def main() -> None:
 def _cell(series: Sequence[SeriesRow]) -> SeriesRow:
     """The series that is shown; first the one with most runs."""
     by_key = {one.key: one for one in sorted(series, key=lambda s: -s.n_runs)}
-    chosen = state.choose("Arm, workload and device", list(by_key), "cell", shown=lambda key: _name(by_key[key]))
+    chosen = state.choose(
+        "Arm, workload and device", list(by_key), "cell", shown=lambda key: _name(by_key[key]), width=600
+    )
     return by_key[chosen]
 
 

@@ -57,7 +57,7 @@ def _list(runs: Sequence[RunRow]) -> None:
     live = next((run for run in runs[:3] if one_run.is_live(run)), None)
     parts.head(_finding(runs, fitting, live), "the newest first; choose a row to open a run")
     if live is not None:
-        one_run.live_part(live.id)
+        one_run.watch(live.id)
         one_run.way(f"Open run {state.escaped(live.id)}", "live-run", run=live.id)
     if not shown:
         st.info("No run fits these choices: take one of them away.")
