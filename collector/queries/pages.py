@@ -16,7 +16,7 @@ from collector.queries.cells import arm_row
 from collector.queries.records import ArmRow, WorkloadRow
 
 _L, _R, _A, _W, _T = schema.launch, schema.run, schema.arm, schema.workload, schema.artifact
-_D, _STAT, _V = schema.device, schema.launch_stat, schema.event
+_D, _E, _STAT, _V = schema.device, schema.environment, schema.launch_stat, schema.event
 _ONE_A_LAUNCH = ("decode_tok_per_s", "kernel_prefill_tok_per_s", "kernel_decode_tok_per_s", "burst_tok_per_s")
 """Of each kind of launch the one metric that every good launch of the kind has."""
 
@@ -56,6 +56,7 @@ class FailureCount:
     kind: str
     arm_label: str
     workload: str
+    device: str | None
     n_launches: int
     launch_id: str
     message: str
@@ -140,8 +141,14 @@ def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
         .limit(limit)
     )  # fmt: skip
     rows = connection.execute(counted).all()
-    columns = (_L.c.key, _L.c.id, _L.c.failure_message, _L.c.failure_remedy, _R.c.id.label("run_id"))
-    query = select(*columns).join(_R, _L.c.run_key == _R.c.key).where(_L.c.key.in_([row.newest for row in rows]))
+    columns = (_L.c.key, _L.c.id, _L.c.failure_message, _L.c.failure_remedy, _R.c.id.label("run_id"), _D.c.name)
+    query = (
+        select(*columns)
+        .join_from(_L, _R, _L.c.run_key == _R.c.key)
+        .outerjoin(_E, _L.c.environment_key == _E.c.key)
+        .outerjoin(_D, _E.c.device_key == _D.c.key)
+        .where(_L.c.key.in_([row.newest for row in rows]))
+    )
     newest = {row.key: row for row in connection.execute(query)}
     arms, workloads = _arms(connection), _workloads(connection)
     return [
@@ -149,6 +156,7 @@ def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
             kind=row.failure_kind,
             arm_label=arms[row.arm_key].label,
             workload=workloads[row.workload_key].name,
+            device=newest[row.newest].name,
             n_launches=row.n_launches,
             launch_id=newest[row.newest].id,
             message=newest[row.newest].failure_message or "",

@@ -90,6 +90,16 @@ def _head(standings: Sequence[Standing], metric: str, shape: str) -> None:
     parts.head(sentences[0], f"{name} {shape}: {numbers.header(metric)}; 95 % intervals over fresh processes")
     for text in sentences[1:]:
         st.markdown(state.escaped(text))
+    _made_up(standings)
+
+
+def _made_up(standings: Sequence[Standing]) -> None:
+    """Say it where nobody can miss it when numbers are a simulator's."""
+    simulated = [one for one in standings if "simulated" in one.cell.flags]
+    if not simulated:
+        return
+    which = "Every number on this page is" if len(simulated) == len(standings) else f"{len(simulated)} rows are"
+    st.info(f"{which} simulated: made by a simulator, no model ran.")
 
 
 def _within(standings: Sequence[Standing]) -> str | None:
@@ -194,12 +204,12 @@ def _table_row(one: Standing, metric: str, *, is_sustained: bool) -> dict[str, A
         "model": f"{cell.arm.model} {cell.arm.quant}",
         "ratio": ratio_text(found.ratio) if found and found.ratio else ("baseline" if one.is_baseline else None),
         "verdict": verdict_text(found.verdict) if found else "",
+        "doubt": list(cell.flags),
         **{numbers.header(m): _with_interval(cell, m) for m in columns},
         "of ceiling": numbers.percent(ceiling(cell).bandwidth_utilisation_frac),
         "engine": f"{cell.arm.engine} {(cell.machine and cell.machine.engine_version) or ''}".strip(),
         "launches": cell.n_launches,
         "failed": cell.n_failed,
-        "doubt": list(cell.flags),
         "date": cell.started_at_utc[:10],
         "run": cell.run_id,
     }
@@ -220,8 +230,14 @@ def _failures() -> None:
     parts.table(
         [
             {
-                "kind": one.kind, "arm": one.arm_label, "workload": one.workload, "launches": one.n_launches,
-                "what happened": one.message, "what to try": one.remedy, "launch": one.launch_id,
+                "kind": one.kind,
+                "device": one.device,
+                "arm": one.arm_label,
+                "workload": one.workload,
+                "launches": one.n_launches,
+                "what happened": one.message,
+                "what to try": one.remedy,
+                "launch": one.launch_id,
             }
             for one in found
         ],
