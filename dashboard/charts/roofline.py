@@ -83,8 +83,11 @@ def roofline(rows: Sequence[RoofRow], roofs: Sequence[Roof], colours: Palette) -
     found.update_xaxes(type="log", range=[math.log10(low), math.log10(high)], **_ticks(low, high))
     found.update_yaxes(type="log", range=[math.log10(bottom), math.log10(top)], **_ticks(bottom, top))
     y_px = _PLOT_PX / math.log10(top / bottom)
-    places = [(math.log10(r.point.flop_per_byte), math.log10(r.point.flop_per_s.value / 1e9)) for r in ordered]
-    labels = [Label(text=_beside(row), x=x, y=y, y_px=y * y_px) for row, (x, y) in zip(ordered, places, strict=True)]
+    labels = [
+        Label(text=_beside(row), x=math.log10(row.point.flop_per_byte), y=y, y_px=y * y_px)
+        for row in _named(ordered)
+        for y in [math.log10(row.point.flop_per_s.value / 1e9)]
+    ]
     put(found, labels, colours, apart=_COLUMN * math.log10(high / low))
     for regime in Regime:
         _name_regime(found, _of(ordered, regime), regime, colours)

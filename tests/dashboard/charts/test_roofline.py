@@ -98,6 +98,18 @@ def test_what_cannot_be_is_said_in_words_and_does_not_rule_the_scale() -> None:
     assert found.layout.yaxis.range[1] < 200
 
 
+def test_each_arm_and_regime_has_one_letter() -> None:
+    rows = [
+        row(),
+        row(context_tokens=300.0, byte_per_token=2.2e9),
+        row(**PREFILL),
+        row(**PREFILL | {"byte_per_token": 2e6}),
+    ]
+    found = roofline(rows, ROOFS, theme.LIGHT)
+    letters = [a for a in found.layout.annotations if a.text == "A"]
+    assert [a.x for a in letters] == pytest.approx([math.log10(8 / 2.2), math.log10(4000)])
+
+
 def test_a_point_without_a_bandwidth_has_no_share() -> None:
     found = utilisation([row(), row("B", share=None)], theme.LIGHT)
     assert len(found.data) == 1
