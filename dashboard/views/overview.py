@@ -138,13 +138,13 @@ def _forest(standings: Sequence[Standing], metric: str, against: str) -> None:
     if not drawn:
         st.info("Only the baseline itself is shown: nothing stands beside it yet.")
         return
-    title = f"{numbers.header(metric).rsplit(' ', 1)[0]} speed relative to {against} (log scale) → faster"
+    what = f"{numbers.header(metric).rsplit(' ', 1)[0]} speed against {against}"
+    title = "relative to the baseline (log scale) → faster"
     figure = forest(drawn, parts.palette(), axis_title=title, band_frac=BAND_FRAC)
     words = "; ".join(f"{r.label} {r.sub} {ratio_text(r.ratio)} {r.verdict or r.note}" for r in drawn)
-    launch = parts.chart(figure, "forest", f"{title}. {words}", is_selectable=True)
-    st.caption(
-        "thick bar 90 %, thin bar 95 %, ticks single blocks, shaded: the same speed within ±2 %; hollow: undecided"
-    )
+    launch = parts.chart(figure, "forest", f"{what}, {title}. {words}", is_selectable=True)
+    bars = "thick bar 90 %, thin bar 95 %, ticks: single blocks; shaded: the same speed ±2 %; hollow: undecided"
+    st.caption(state.escaped(f"{what}; {bars}"))
     if launch:
         parts.launch_link(launch)
 
