@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 sys.path += [str(Path(__file__).resolve().parents[1] / room) for room in ("dashboard", "collector")]
@@ -64,8 +64,9 @@ def _plans() -> Iterator[Plan]:
         yield plan(*models, workloads=WORKLOADS, n_blocks=1, n_iterations=N_ITERATIONS)
 
 
-def _truth(device: int) -> Truth:
-    return Truth(decode_tok_per_s=5.0 + device, prefill_tok_per_s=40.0 + 8 * device)
+def _truth(device: int, job: Job) -> Truth:
+    faster = 1 + random.Random(job.model.model).random() / 2
+    return Truth(decode_tok_per_s=(5.0 + device) * faster, prefill_tok_per_s=40.0 + 8 * device)
 
 
 def _templates(path: Path) -> None:
@@ -73,12 +74,7 @@ def _templates(path: Path) -> None:
     with Store.open(str(path), is_bulk=True) as store:
         for number, snapshot in enumerate(devices()):
             for group, the_plan in enumerate(_plans()):
-
-                def truth(job: Job, speed: Truth = _truth(number)) -> Truth:
-                    faster = 1 + random.Random(job.model.model).random() / 2
-                    return replace(speed, decode_tok_per_s=speed.decode_tok_per_s * faster)
-
-                name = f"d{number:02}g{group}"
+                name, truth = f"d{number:02}g{group}", partial(_truth, number)
                 simulate(store, str(path), name, the_plan, snapshot=snapshot, truth=truth, scatter=Scatter(), seed=1)
 
 
