@@ -11,7 +11,7 @@ from collector.compare import Estimate
 from dashboard.charts.base import MOST_POINTS, figure, finite, how, reach, safe
 from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 
-ROW_PX, _MARGINS_PX = 108, 72
+ROW_PX, _MARGINS_PX = 126, 72
 ORDER_PX = 300
 _JITTER_SEED = 7
 

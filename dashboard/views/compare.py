@@ -221,8 +221,8 @@ def _paired_chart(
 
 
 def _what_is_drawn(ratio: Estimate, zones: Zones, *, is_near: bool) -> str:
-    interval = "its 95 % interval" if ratio.low is not None else "no 95 % interval, n is too small"
-    text = f"Dashed: the estimate, with {interval}."
+    interval = "dotted: its 95 % interval" if ratio.low is not None else "n is too small for a 95 % interval"
+    text = f"Dashed: the estimate; {interval}."
     if not is_near:
         return f"{text} The same speed is off this scale."
     floor = "grey: the noise floor" if zones.floor_frac else "the noise floor is unknown"
