@@ -32,6 +32,8 @@ from collector.queries import (
 from collector.queries import course as course_of
 
 _FEW, _MANY = 8, 64
+_MOST_RUNS = 400
+"""Runs whose cells are kept; beyond, all are read anew rather than memory filled."""
 
 
 def url() -> str:
@@ -76,8 +78,19 @@ def baselines() -> list[BaselineRow]:
 
 
 def cells(run_ids: Sequence[str]) -> list[CellResult]:
-    """Every cell of some runs."""
-    return _cells(url(), revision(), tuple(dict.fromkeys(run_ids)))
+    """Every cell of some runs, in the order of time; what was read for one choice serves the next."""
+    kept = _cells_by_run(url(), revision())
+    found = {run_id: kept[run_id] for run_id in dict.fromkeys(run_ids) if run_id in kept}
+    missing: dict[str, list[CellResult]] = {run_id: [] for run_id in run_ids if run_id not in found}
+    if missing:
+        for cell in reader().cells(list(missing)):
+            missing[cell.run_id].append(cell)
+        if len(kept) + len(missing) > _MOST_RUNS:
+            kept.clear()
+        kept.update(missing)
+    by_run = [cells for cells in (found | missing).values() if cells]
+    by_run.sort(key=lambda cells: (cells[0].started_at_utc, cells[0].run_id))
+    return [cell for cells in by_run for cell in cells]
 
 
 def runs_on(fingerprints: Sequence[str], limit: int) -> list[str]:
@@ -155,9 +168,9 @@ def _baselines(db: str, revision: str) -> list[BaselineRow]:
     return reader().baselines()
 
 
-@st.cache_resource(max_entries=_MANY)
-def _cells(db: str, revision: str, run_ids: tuple[str, ...]) -> list[CellResult]:
-    return reader().cells(run_ids)
+@st.cache_resource(max_entries=2)
+def _cells_by_run(db: str, revision: str) -> dict[str, list[CellResult]]:
+    return {}
 
 
 @st.cache_resource(max_entries=_MANY)
