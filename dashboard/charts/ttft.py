@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from collector import numbers
@@ -11,14 +12,13 @@ from collector.compare import Estimate
 from dashboard.charts.base import figure, finite, how, reach, safe
 from dashboard.charts.labels import legend
 from dashboard.charts.ticks import round_ticks, tick_text
-from dashboard.theme import Palette
+from dashboard.theme import TICK_PX, Palette
 
 HEIGHT_PX = 380
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """Arms of one device share its colour, so lines differ in this."""
 
-_ASIDE = 0.06
-"""With a single length of prompt arms stand side by side, else one would hide another."""
+_ROW_PX = 44
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,44 +42,76 @@ class TtftLine:
 
 def ttft(lines: Sequence[TtftLine], colours: Palette, *, colour: str) -> go.Figure:
     """
-    The figure.
+    The figure: lines over several lengths of prompt, a row an arm where there is but one.
 
     Args:
         lines: at least one; in the order in which they are named.
         colour: of the device.
     """
+    lengths = {point.n_prompt_tokens for line in lines for point in line.points}
+    if len(lengths) == 1:
+        return _strip(lines, colours, colour, lengths.pop())
     found = figure(
         colours, height=HEIGHT_PX, x_title="tokens of the prompt", y_title="time to first token (s) ← faster"
-    )
+    )  # fmt: skip
     found.update_layout(margin={"l": 8, "r": 12, "b": 56})
     legend(found, colours, len(lines))
     found.update_layout(legend_itemwidth=60)  # room for the dashes beside the marker
-    is_one_length = len({p.n_prompt_tokens for line in lines for p in line.points}) == 1
     for place, line in enumerate(lines):
-        aside = (1 + _ASIDE) ** (place - (len(lines) - 1) / 2) if is_one_length else 1.0
-        _draw(found, line, colour, DASHES[place % len(DASHES)], aside)
-    _axis(found, "x", [p.n_prompt_tokens for line in lines for p in line.points], widen=1.5)
-    ends = [v for line in lines for p in line.points for v in (p.ttft.low, p.ttft.value, p.ttft.high) if v is not None]
-    _axis(found, "y", ends, widen=1.2)
+        _draw(found, line, colour, DASHES[place % len(DASHES)])
+    _axis(found, "x", sorted(lengths), widen=1.5)
+    _axis(found, "y", _ends(lines), widen=1.2)
     return found
 
 
-def _draw(found: go.Figure, line: TtftLine, colour: str, dash: str, aside: float) -> None:
+def _ends(lines: Sequence[TtftLine]) -> list[float]:
+    """All values and the ends of their intervals."""
+    estimates = [point.ttft for line in lines for point in line.points]
+    return [v for one in estimates for v in (one.low, one.value, one.high) if v is not None]
+
+
+def _strip(lines: Sequence[TtftLine], colours: Palette, colour: str, n_prompt_tokens: int) -> go.Figure:
+    """A row an arm, its name above its points."""
+    title = f"faster ← time to first token (s) after {n_prompt_tokens:,} tokens"
+    found = figure(colours, height=_ROW_PX * len(lines) + 64, x_title=title)
+    for place, line in enumerate(lines):
+        y, estimates = float(len(lines) - 1 - place), [point.ttft for point in line.points]
+        up, down = reach(estimates)
+        found.add_scatter(
+            x=finite([one.value for one in estimates]), y=finite([y - 0.2] * len(estimates)), mode="markers",
+            marker=_marker(line, estimates, colour), error_x=_bars(up, down, colour),
+            customdata=[[point.launch] for point in line.points], hovertext=[_hover(line, p) for p in line.points],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )  # fmt: skip
+        found.add_annotation(
+            x=0, xref="paper", xanchor="left", y=y + 0.22, yanchor="middle", showarrow=False, text=safe(line.label),
+            font={"size": TICK_PX, "color": colours.text},
+        )  # fmt: skip
+    found.update_xaxes(range=[0, 1.08 * max(_ends(lines))], nticks=8)
+    found.update_yaxes(range=[-0.6, len(lines) - 0.45], visible=False)
+    return found
+
+
+def _marker(line: TtftLine, estimates: Sequence[Estimate], colour: str) -> dict[str, object]:
+    symbols = [f"{line.symbol}{'-open' if one.low is None else ''}" for one in estimates]
+    return {"symbol": symbols, "size": 9, "color": colour, "line": {"width": 1.6, "color": colour}}
+
+
+def _bars(up: np.ndarray, down: np.ndarray, colour: str) -> dict[str, object]:
+    return {
+        "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.8, "width": 0,
+        "color": colour,
+    }  # fmt: skip
+
+
+def _draw(found: go.Figure, line: TtftLine, colour: str, dash: str) -> None:
     points = sorted(line.points, key=lambda p: (p.n_prompt_tokens, p.launch))
     estimates = [p.ttft for p in points]
     up, down = reach(estimates)
     found.add_scatter(
-        x=finite([p.n_prompt_tokens * aside for p in points]),
-        y=finite([e.value for e in estimates]), mode="lines+markers",
+        x=finite([p.n_prompt_tokens for p in points]), y=finite([e.value for e in estimates]), mode="lines+markers",
         name=safe(line.label), line={"color": colour, "width": 1.8, "dash": dash},
-        marker={
-            "symbol": [f"{line.symbol}{'-open' if e.low is None else ''}" for e in estimates], "size": 9,
-            "color": colour, "line": {"width": 1.6, "color": colour},
-        },
-        error_y={
-            "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.6, "width": 0,
-            "color": colour,
-        },
+        marker=_marker(line, estimates, colour), error_y=_bars(up, down, colour),
         customdata=[[p.launch] for p in points], hovertext=[_hover(line, p) for p in points],
         hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip

@@ -39,7 +39,7 @@ def main() -> None:
 
 def _choices(series: Sequence[SeriesRow]) -> tuple[str, list[SeriesRow]]:
     by_device = devices.by_device(series)
-    device = state.choose("Device", list(by_device), "device", width=220)
+    device = state.choose("Device", list(by_device), "on", width=220)
     own = by_device[device]
     arms = list(dict.fromkeys(one.arm.label for one in own))
     word = "all" if len(arms) <= MOST_ARMS else f"the {MOST_ARMS} measured last"
@@ -81,7 +81,10 @@ def _first_tokens(cells: Sequence[CellResult], device: str, colour: str) -> None
     launch = parts.chart(
         figure, "ttft", f"time to first token in s by prompt tokens on {device}. {words}", is_selectable=True
     )
-    st.caption("bars are 95 % intervals; hollow: fewer than six launches, so no interval exists; both axes logarithmic")
+    st.caption(
+        "bars are 95 % intervals; hollow: fewer than six launches, so no interval exists; over several lengths of "
+        "prompt both axes are logarithmic"
+    )
     if launch:
         parts.launch_link(launch)
 
@@ -110,8 +113,10 @@ def _point(cell: CellResult) -> TtftPoint:
 
 def _between_tokens(cells: Sequence[CellResult], device: str, colour: str) -> None:
     parts.section("Between tokens")
-    named = {f"{cell.arm.label}, {cell.workload.name} {cell.workload.shape_label}": cell for cell in reversed(cells)}
-    usual = max(named, key=lambda name: (_n_gaps(named[name]), name))
+    named: dict[str, CellResult] = {}
+    for one in cells:
+        named.setdefault(f"{one.arm.label}, {one.workload.name} {one.workload.shape_label}", one)
+    usual = max(named, key=lambda name: _n_gaps(named[name]))
     cell = named[state.choose("Cell", list(named), "cell", default=usual)]
     ids = [f"{cell.run_id}/{number}" for number in cell.numbers.get("ttft_s", ())]
     traces = data.generations(ids[:MOST_LAUNCHES])
@@ -155,16 +160,18 @@ def _percentile(mark: Mark) -> str:
 def _one_launch(found: Sequence[LaunchGaps], colour: str) -> None:
     parts.section("One launch, token by token")
     by_id = {one.launch: one for one in found}
-    one = by_id[state.choose("Launch", list(by_id), "shown", shown=lambda launch: _launch_name(by_id[launch]))]
+    one = by_id[state.choose("Launch", list(by_id), "shown")]
     figure = timeline(one.gaps_s, parts.palette(), name=f"launch {one.launch}", colour=colour, stall_s=one.stall_s)
-    slowest = numbers.plain(1e3 * max(one.gaps_s))
-    alt = f"gap before each token in ms, {_launch_name(one)}, {len(one.gaps_s)} gaps, the longest {slowest} ms"
-    parts.chart(figure, "timeline", alt)
+    told = (
+        f"{numbers.count(len(one.gaps_s), 'gap')}, {numbers.count(one.n_stalls, 'stall')}, "
+        f"the longest {numbers.plain(1e3 * max(one.gaps_s))} ms"
+    )
+    parts.chart(figure, "timeline", f"gap before each token in ms, launch {one.launch}: {told}")
+    most = max(found, key=lambda other: other.n_stalls)
+    if most.n_stalls and most is not one:
+        told += f"; the most stalls, {most.n_stalls}, are in launch {most.launch}"
+    st.caption(state.escaped(told))
     parts.launch_link(one.launch, f"Launch {one.launch}: order, gate, raw trace")
-
-
-def _launch_name(one: LaunchGaps) -> str:
-    return f"{one.launch}: {numbers.count(one.n_stalls, 'stall')}"
 
 
 def _table(cells: Sequence[CellResult]) -> None:

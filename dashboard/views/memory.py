@@ -41,7 +41,7 @@ def main() -> None:
 def _choices(series: Sequence[SeriesRow]) -> tuple[str, str, tuple[str, bool], list[SeriesRow]]:
     """Device, workload in words and as asked, and the series of the chosen arms under any workload."""
     by_device = devices.by_device(series)
-    device = state.choose("Device", list(by_device), "device", width=220)
+    device = state.choose("Device", list(by_device), "on", width=220)
     own = by_device[device]
     shapes = rows.shapes(own)
     label = state.choose("Workload", list(shapes), "shape", width=190)
