@@ -1,7 +1,7 @@
 """Runs: the list of them; one run with its launches in order, live while it goes on; one launch with its raw trace."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -55,7 +55,10 @@ def _list(runs: Sequence[RunRow]) -> None:
     shown = fitting[(page - 1) * PER_PAGE : page * PER_PAGE]
     counts = data.counts([run.id for run in shown])
     live = next((run for run in runs[:3] if one_run.is_live(run)), None)
-    parts.head(_finding(runs, fitting, live), "the newest first; choose a row to open a run")
+    parts.head(
+        _finding(runs, fitting, live, counts.values()),
+        "launches of the runs shown; the newest first; choose a row to open a run",
+    )
     if live is not None:
         one_run.watch(live.id)
         one_run.way(f"Open run {state.escaped(live.id)}", "live-run", run=live.id)
@@ -85,12 +88,16 @@ def _filtered(runs: Sequence[RunRow]) -> list[RunRow]:
     ]
 
 
-def _finding(runs: Sequence[RunRow], fitting: Sequence[RunRow], live: RunRow | None) -> str:
+def _finding(
+    runs: Sequence[RunRow], fitting: Sequence[RunRow], live: RunRow | None, counts: Iterable[LaunchCounts]
+) -> str:
+    """'38 runs; 9 launches failed', or which run is going on."""
     if live is not None:
         return f"Run {live.id} is going on"
-    if len(fitting) < len(runs):
-        return f"{len(fitting)} of {numbers.count(len(runs), 'run')}"
-    return numbers.count(len(runs), "run")
+    what = f"{len(fitting)} of " if len(fitting) < len(runs) else ""
+    n_failed = sum(one.n_failed for one in counts)
+    failed = f"; {n_failed} {'launch' if n_failed == 1 else 'launches'} failed" if n_failed else ""
+    return f"{what}{numbers.count(len(runs), 'run')}{failed}"
 
 
 def _row(run: RunRow, counted: LaunchCounts) -> dict[str, Any]:
