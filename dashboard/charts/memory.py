@@ -92,7 +92,7 @@ def breakdown(rows: Sequence[MemoryRow], colours: Palette, *, colour: str, limit
             y -= BAR_PX
             ticks.append((y + BAR_PX / 2, bar.label))
             _draw(found, row.label, bar, y + BAR_PX / 2, colours=colours, colour=colour)
-    _limits(found, inside, [one for one in limits if one not in inside], colours)
+    _limits(found, inside, [one for one in limits if one not in inside], colours, bottom=y)
     _legend(found, rows, colours, colour)
     found.update_xaxes(range=[0, right / numbers.GIB], rangemode="tozero", nticks=7)
     found.update_yaxes(
@@ -173,13 +173,20 @@ def _whole(found: go.Figure, name: str, bar: Bar, y: float, colours: Palette) ->
     )  # fmt: skip
 
 
-def _limits(found: go.Figure, inside: Sequence[Limit], beyond: Sequence[Limit], colours: Palette) -> None:
+def _limits(
+    found: go.Figure, inside: Sequence[Limit], beyond: Sequence[Limit], colours: Palette, *, bottom: float
+) -> None:
     """A dashed line each, a band where it is known as a range; all of them in words above the first arm."""
+    top = -_WORDS_PX * (len(inside) + len(beyond))
     for one in inside:
         low, high = one.low_bytes / numbers.GIB, one.high_bytes / numbers.GIB
         if high > low:
-            found.add_vrect(x0=low, x1=high, fillcolor=colours.slower, opacity=0.14, line_width=0, layer="below")
-        found.add_vline(x=low, line={"color": colours.slower, "width": 1.6, "dash": "dash"})
+            found.add_shape(
+                type="rect", x0=low, x1=high, y0=bottom, y1=top, fillcolor=colours.slower, opacity=0.14, line_width=0,
+                layer="below",
+            )  # fmt: skip
+        line = {"color": colours.slower, "width": 1.6, "dash": "dash"}
+        found.add_shape(type="line", x0=low, x1=low, y0=bottom, y1=top, line=line)
     words = [f"{one.label} {_range(one)} GiB (dashed)" for one in inside]
     words += [f"{one.label} {_range(one)} GiB, beyond the edge →" for one in beyond]
     for place, text in enumerate(words):

@@ -63,7 +63,7 @@ def _caption(cells: Sequence[CellResult], device: str) -> str:
     shapes = ", ".join(dict.fromkeys(f"{c.workload.name} {c.workload.shape_label}" for c in cells))
     flags = sorted({flag for cell in cells for flag in cell.flags})
     where, doubt = rows.marked(device, flags), rows.doubt_words(flags) or "none"
-    return f"{where}: {shapes}; 95 % intervals over fresh processes; doubt: {doubt}"
+    return f"{where}: {shapes}; 95 % intervals over launches; doubt: {doubt}"
 
 
 def _first_tokens(cells: Sequence[CellResult], device: str, colour: str) -> None:

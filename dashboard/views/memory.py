@@ -56,7 +56,7 @@ def _choices(series: Sequence[SeriesRow]) -> tuple[str, str, tuple[str, bool], l
 def _caption(cells: Sequence[CellResult], device: str, shape: str) -> str:
     where = rows.marked(device, [flag for cell in cells for flag in cell.flags])
     doubt = rows.doubt_words(sorted({flag for cell in cells for flag in cell.flags})) or "none"
-    return f"{where}, workload {shape}; bytes by 1024; 95 % intervals over fresh processes; doubt: {doubt}"
+    return f"{where}, workload {shape}; bytes by 1024; 95 % intervals over launches; doubt: {doubt}"
 
 
 def _breakdown(cells: Sequence[CellResult], device: str, colour: str) -> None:
