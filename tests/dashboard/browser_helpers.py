@@ -1,5 +1,6 @@
 """A page in a real browser: waited for, listened to, looked at."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ OUTSIDE = """() => { const found = [], edge = document.documentElement.clientWid
     if (box.left < -1 || box.right > edge + 1) found.push(a.textContent) }
   return found }"""
 
+IS_SEARCH_FOR_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
+"""Streamlit opened at a page asks under the page's own name first whether the server's root is there."""
+
 
 class Visitor:
     """
@@ -46,9 +50,14 @@ class Visitor:
         self.page = page
         self.complaints: list[str] = []
         self._screenshots = screenshots
-        page.on("console", lambda m: self.complaints.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("console", self._read)
         page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
         page.on("request", lambda request: self._hear_of(request.url))
+
+    def _read(self, message: Any) -> None:
+        where = message.location["url"]
+        if message.type == "error" and not IS_SEARCH_FOR_ROOT.search(where):
+            self.complaints.append(f"console: {message.text} {where}")
 
     def _hear_of(self, url: str) -> None:
         parts = urlsplit(url)
