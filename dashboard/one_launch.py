@@ -80,7 +80,7 @@ def _failure(detail: LaunchDetail) -> None:
         st.markdown(f"Try: {state.escaped(launch.failure_remedy)}")
     if launch.failure_detail:
         with st.expander("Last words of the engine"):
-            st.code(launch.failure_detail.rstrip(), language=None)
+            st.code(launch.failure_detail.rstrip(), language=None, wrap_lines=True)
 
 
 def _trace(detail: LaunchDetail, events: Sequence[Event]) -> None:
@@ -226,4 +226,6 @@ def _events(launch_id: str, events: Sequence[Event]) -> None:
         mime="application/x-ndjson", key="events", on_click="ignore",
     )  # fmt: skip
     st.caption("the engine `replay` plays them back:")
-    st.code(f"phibench show {launch_id}\nphibench show {launch_id} --events > launch.jsonl", language="sh")
+    st.code(
+        f"phibench show {launch_id}\nphibench show {launch_id} --events > launch.jsonl", language="sh", wrap_lines=True
+    )

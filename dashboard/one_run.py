@@ -96,7 +96,7 @@ def _open(run: RunRow) -> None:
         return
     silent = numbers.duration(silent_s(data.progress(run.id)))
     st.info(f"Not ended, and silent for {silent}: it was cut, or its engine takes very long. To go on with it:")
-    st.code("phibench run --resume", language="sh")
+    st.code("phibench run --resume", language="sh", wrap_lines=True)
 
 
 def watch(run_id: str) -> None:
@@ -266,7 +266,7 @@ def _state(one: LaunchRow) -> str:
 
 def _again(run: RunRow) -> None:
     parts.section("Run it again, or read it in a terminal")
-    st.code(f"phibench run --like {run.id}\nphibench show {run.id}", language="sh")
+    st.code(f"phibench run --like {run.id}\nphibench show {run.id}", language="sh", wrap_lines=True)
     if run.command_line:
         st.caption("as it was begun:")
-        st.code(run.command_line, language="sh")
+        st.code(run.command_line, language="sh", wrap_lines=True)
