@@ -1,8 +1,8 @@
-"""`phibench dashboard`: the pages, in a process of their own."""
+"""`phibench dashboard`: the pages, in an interpreter of their own that takes the place of this one."""
 
 import click
 
-from collector.cli._common import db_option, leave
+from collector.cli._common import db_option
 
 
 @click.command()
@@ -15,16 +15,11 @@ def dashboard(*, port: int | None, no_browser: bool, db: str) -> None:
 
     It reads the database and never writes it, listens on this machine's loopback address alone, and ends with Ctrl-C.
     """
-    import signal
-    import subprocess
+    import os
     import sys
 
     command = [sys.executable, "-P", "-m", "dashboard", "--db", db]
     command += ["--port", str(port)] if port else []
     command += ["--no-browser"] if no_browser else []
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the pages' process too, and that one ends
-    try:
-        code = subprocess.run(command, check=False).returncode  # noqa: S603  # our own interpreter and module
-    finally:
-        signal.signal(signal.SIGINT, before)
-    leave(max(code, 0))  # a signal that a person sent is an end, no failure
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606  # the pages take this process's place, so every signal is theirs

@@ -170,12 +170,13 @@ def _truth(entry: Entry, job: Job) -> Truth:
     )
     mishap = entry.mishaps.get(_number(job))
     if machine.is_too_small_for(job):
-        return replace(usual, failure_phase=Phase.LOAD, failure_frac=1.0, **_failure(plans.too_large(job)))
-    return usual if mishap is None else replace(usual, failure_frac=1.0, **_failure(mishap))
+        return replace(usual, failure_phase=Phase.LOAD, failure_frac=1.0, **_failure(plans.too_large(job), job))
+    return usual if mishap is None else replace(usual, failure_frac=1.0, **_failure(mishap, job))
 
 
-def _failure(mishap: Mishap) -> dict[str, Any]:
-    return {"failure": mishap.kind, "failure_message": mishap.message, "failure_remedy": mishap.remedy}
+def _failure(mishap: Mishap, job: Job) -> dict[str, Any]:
+    remedy = mishap.remedy.format(launch=job.launch_id)
+    return {"failure": mishap.kind, "failure_message": mishap.message, "failure_remedy": remedy}
 
 
 def _condition(entry: Entry, job: Job) -> Condition:

@@ -37,7 +37,7 @@ ARMS: Mapping[str, tuple[Arm, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishap:
-    """How one launch of a run fails, whatever it runs."""
+    """How one launch of a run fails, whatever it runs; ``{launch}`` in the remedy is its name."""
 
     kind: FailureKind
     message: str
@@ -81,7 +81,7 @@ class Entry:
 _CRASH = Mishap(
     kind=FailureKind.CRASHED,
     message="the worker was ended by SIGSEGV while it generated (simulated)",
-    remedy="phibench show RUN/LAUNCH tells the last words of the engine; another version may not do it",
+    remedy="phibench show {launch} tells what it did last; another version of the engine may not crash",
 )
 _HANG = Mishap(
     kind=FailureKind.TIMED_OUT,
