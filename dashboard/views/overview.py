@@ -32,6 +32,7 @@ def main() -> None:
     baseline = _baseline(cells, shape)
     standings = rows.standings(chosen, cells, baseline, shape)
     metric = next((m for m in _DECODE if any(s.cell.values.get(m) for s in standings)), _DECODE[0])
+    _made_up(standings)
     _head(standings, metric, shape)
     _forest(standings, metric, SAME_DEVICE if baseline is None else baseline.arm.label)
     if left_out:
@@ -90,7 +91,6 @@ def _head(standings: Sequence[Standing], metric: str, shape: str) -> None:
     parts.head(sentences[0], f"{name} {shape}: {numbers.header(metric)}; 95 % intervals over fresh processes")
     for text in sentences[1:]:
         st.markdown(state.escaped(text))
-    _made_up(standings)
 
 
 def _made_up(standings: Sequence[Standing]) -> None:
@@ -140,6 +140,7 @@ def _forest(standings: Sequence[Standing], metric: str, against: str) -> None:
         return
     what = f"{numbers.header(metric).rsplit(' ', 1)[0]} speed against {against}"
     title = "relative to the baseline (log scale) → faster"
+    parts.section(f"Each arm against {against}")
     figure = forest(drawn, parts.palette(), axis_title=title, band_frac=BAND_FRAC)
     words = "; ".join(f"{r.label} {r.sub} {ratio_text(r.ratio)} {r.verdict or r.note}" for r in drawn)
     launch = parts.chart(figure, "forest", f"{what}, {title}. {words}", is_selectable=True)
@@ -226,16 +227,16 @@ def _failures() -> None:
     found = data.failures()
     if not found:
         return
-    parts.section("Launches that failed, and why")
+    parts.section("Launches that failed, and why: all workloads")
     parts.table(
         [
             {
-                "kind": one.kind,
                 "device": one.device,
+                "what happened": one.message,
+                "launches": one.n_launches,
                 "arm": one.arm_label,
                 "workload": one.workload,
-                "launches": one.n_launches,
-                "what happened": one.message,
+                "kind": one.kind,
                 "what to try": one.remedy,
                 "launch": one.launch_id,
             }
