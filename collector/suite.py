@@ -18,6 +18,7 @@ from collector.errors import SuiteError
 from runners import interpreter
 from runners.contract import Gate, ModelRef, ReplicationUnit, Scalar, Workload, WorkloadKind
 
+_HOW_TO = "see CONTRIBUTING.md, Add a suite"
 _TABLES = ("workload", "arm", "gate")
 LARGEST_SEED = (1 << 63) - 1
 MAX_BLOCKS = 20
@@ -184,7 +185,7 @@ def parse(text: str, file: str) -> Suite:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         found = re.search(r"line (\d+)", str(exc))
-        raise SuiteError(f"{file}:{found.group(1) if found else 1}: {exc}", "see CONTRIBUTING.md, Add a suite") from exc
+        raise SuiteError(f"{file}:{found.group(1) if found else 1}: {exc}", _HOW_TO) from exc
     return _Reader(text, file).suite(data)
 
 
@@ -315,7 +316,7 @@ class _Reader:
         found = [n for n, line in enumerate(self._lines, 1) if re.match(rf"\s*\[\[\s*{kind}\s*\]\]", line)]
         return found[index] if index < len(found) else 1
 
-    def _error(self, line: int, message: str, remedy: str = "") -> SuiteError:
+    def _error(self, line: int, message: str, remedy: str = _HOW_TO) -> SuiteError:
         return SuiteError(f"{self._file}:{line}: {message}", remedy)
 
 

@@ -100,8 +100,8 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
         return _complain(exc.message, exc.remedy, exc.exit_code)
     except RunnerError as exc:
         return _complain(exc.message, exc.remedy, EXIT_FAILED)
-    except click.Abort:
-        return _complain("nothing was changed", "", EXIT_FAILED)
+    except click.Abort as exc:
+        return _aborted(exc)
     except KeyboardInterrupt:
         return _complain("stopped by hand", "", EXIT_CANCELLED)
     except BrokenPipeError:  # the reader of our output has had enough, as `head` does
@@ -109,6 +109,13 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
         return EXIT_DONE
     except OSError as exc:
         return _complain(f"{exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}", "", EXIT_FAILED)
+
+
+def _aborted(exc: click.Abort) -> int:
+    """Click makes one exception of a Ctrl-C anywhere and of a question that was answered with no."""
+    if isinstance(exc.__cause__, KeyboardInterrupt):
+        return _complain("stopped by hand", "", EXIT_CANCELLED)
+    return _complain("nothing was changed", "", EXIT_FAILED)
 
 
 def _refusal() -> str | None:

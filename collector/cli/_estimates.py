@@ -51,14 +51,19 @@ def sentence(forecast: Forecast) -> str:
     return f"about {numbers.duration(forecast.total_s)}{guess}"
 
 
-def announce(console: Console, plan: Plan, forecast: Forecast) -> None:
-    """Before a run starts: what it does, how long it takes, and what it will be able to tell apart."""
+def announce(console: Console, plan: Plan, forecast: Forecast, *, is_fixed: bool = False) -> None:
+    """
+    Before a run starts: what it does, how long it takes, and what it will be able to tell apart.
+
+    A plan that is_fixed, as that of an earlier run, cannot be made shorter.
+    """
     cells = f"{_count(len(plan.arms), 'arm')} × {_count(len(plan.workloads), 'workload')}"
     blocks = _count(plan.n_blocks, "block")
     if plan.precision_frac is not None:
         blocks = f"at most {blocks}, until every interval is within ±{100 * plan.precision_frac:g} %"
     console.print(f"plan    {plan.suite}: {cells} × {blocks}, a fresh process each, seed {plan.seed}")
-    console.print(f"time    {sentence(forecast)}; shorter: --blocks N")
+    shorter = "" if is_fixed else "; shorter: --blocks N"
+    console.print(f"time    {sentence(forecast)}{shorter}")
     console.print(f"tells   {tellable(plan)}", soft_wrap=True)
 
 
@@ -101,7 +106,9 @@ def print_suite(console: Console, suite: Suite, forecast: Forecast) -> None:
         f"{_blocks(suite)}, a fresh process for every cell; here a block takes "
         f"about {numbers.duration(forecast.block_s)}, all of it {sentence(forecast)}"
     )
-    console.print(f"shorter: phibench run {suite.name} --blocks 3")
+    fewer = 3 if suite.n_blocks is None or suite.n_blocks > 3 else 1
+    if suite.n_blocks != fewer:
+        console.print(f"shorter: phibench run {suite.name} --blocks {fewer}")
 
 
 def _blocks(suite: Suite) -> str:

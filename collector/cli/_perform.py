@@ -116,7 +116,9 @@ def _know_bandwidth(store: Store, db: str, console: Console, lock_fd: int) -> No
         console.print(f"memory  bandwidth unknown: {exc.message}", soft_wrap=True)
         return
     store.record_bandwidth(machine, to_wire(found))
-    console.print(f"memory  {found.byte_per_s / 1e9:.1f} GB/s read by {found.n_threads} threads at best")
+    console.print(
+        f"memory  {found.byte_per_s / 1e9:.1f} GB/s read by {numbers.count(found.n_threads, 'thread')} at best"
+    )
 
 
 def _measured(db: str, run_id: str) -> list[Measured]:

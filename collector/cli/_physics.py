@@ -43,7 +43,7 @@ def _basis(cell: CellResult) -> str:
     stated = f"{(found.bandwidth_byte_per_s or 0) / 1e9:.1f} GB/s"
     if found.bandwidth_source == "measured" and read is not None:
         how = (
-            f"{stated} read by {read.n_threads} threads (best of {read.n_reads} reads, "
+            f"{stated} read by {numbers.count(read.n_threads, 'thread')} (best of {read.n_reads} reads, "
             f"median {read.median_byte_per_s / 1e9:.1f}, {read.measured_at_utc[:10]})"
         )
     elif found.bandwidth_source == SIMULATED:

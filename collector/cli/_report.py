@@ -66,10 +66,11 @@ def finding_of_run(cells: Sequence[CellResult], here: str | None) -> str | None:
 
 
 def _with_blocks(command: str, n_blocks: int) -> str:
-    """The command that was typed with more blocks; after quickstart, the suite that it ran."""
+    """The command that was typed with more blocks and nothing that ends it before; after quickstart, its suite."""
     if not command.startswith("phibench run"):
         return f"phibench run quick --blocks {n_blocks}"
-    kept = re.sub(r" --(blocks[ =]\d+|resume|quiet)(?= |$)", "", command)
+    value = r"[ =](?:'[^']*'|\S+)"
+    kept = re.sub(rf" --(?:(?:blocks|max-blocks|precision|budget){value}|resume|quiet)(?= |$)", "", command)
     return f"{kept} --blocks {n_blocks}"
 
 
@@ -87,7 +88,9 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
             ("phibench suites show standard", "what a thorough run would take here"),
         ]
         if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
-            steps.insert(0, (_with_blocks(provenance.command_line(), 8), "enough for intervals"))
+            typed = provenance.command_line()
+            if " --like" not in typed:  # which repeats its run and takes no other number of blocks
+                steps.insert(0, (_with_blocks(typed, 8), "enough for intervals"))
         elif against_baseline(cells):
             steps.insert(0, (f"phibench compare{_other_db(db)}", "the verdicts, and what else differs"))
         steps.insert(-2, (f"phibench dashboard{_other_db(db)}", "look at it in a browser"))

@@ -89,4 +89,4 @@ def _check_name(name: str, run_ids: list[str]) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a baseline", "use letters, digits, '.', '-' and '_', such as main")
     if name.split("~", maxsplit=1)[0] == "last" or any(run_id.startswith(name) for run_id in run_ids):
-        raise UsageError(f"{name!r} already means a run", "choose another name, such as main")
+        raise UsageError(f"{name!r} already means a run", "the name comes first: phibench baseline set main last")

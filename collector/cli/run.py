@@ -40,7 +40,7 @@ _PRECISION_HELP = "Stop when the 95 % intervals (of the ratio, with several arms
 @click.option("--no-gate", is_flag=True, help="Do not wait until the machine is quiet; results are flagged ungated.")
 @click.option("--timeout", "timeout_s", type=Duration(least_s=1.0), help="Longest silence of a launch, such as 15m.")
 @click.option("--wait", "wait_s", type=Duration(), default="0s", help="Wait so long for another run to end.")
-@click.option("--resume", is_flag=True, help="Go on with the last run that was cut.")
+@click.option("--resume", is_flag=True, help="Go on with the last run that was cut; without one, start SUITE.")
 @click.option("--like", metavar="RUN", help="Repeat a run: the same arms, seed, order and number of blocks.")
 @db_option
 @json_option
@@ -89,7 +89,7 @@ def run(
         else:
             plan, resumption = _plan(wanted, specs, asked["seed"], screen), None
         forecast = estimates.for_plan(plan, db)
-        estimates.announce(screen, plan, forecast)
+        estimates.announce(screen, plan, forecast, is_fixed=found is not None or like is not None)
         outcome = perform(plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast, resumption=resumption)
     cells = report(outcome, db, as_json=as_json)
     leave(exit_code(outcome, cells))

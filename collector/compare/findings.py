@@ -20,12 +20,16 @@ _DECIDED = frozenset(Verdict) - {Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
 
 def findings(comparison: Comparison, here: str | None) -> list[str]:
     """
-    One sentence a pair of arms.
+    One sentence a pair of arms; where pairs go by the same two names, as those of two runs do, after the arm's label.
 
     Args:
         here: name of the device that is called "here"; None where there is none.
     """
-    return [_sentence(pair, comparison.band_frac, here) for pair in comparison.pairs]
+    names = [(pair.baseline.name, pair.other.name) for pair in comparison.pairs]
+    return [
+        f"{f'{pair.other.label}: ' if names.count(name) > 1 else ''}{_sentence(pair, comparison.band_frac, here)}"
+        for name, pair in zip(names, comparison.pairs, strict=True)
+    ]
 
 
 def ratio(estimate: Estimate | None) -> str:

@@ -9,8 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from command_helpers import envelope, fake_run, phibench, start
+
+from collector.cli._common import run_guarded
 
 
 def test_a_run_ends_with_finding_table_and_next_steps(tmp_path: Path) -> None:
@@ -190,6 +193,26 @@ def test_ctrl_c_stops_cleanly_and_resume_goes_on(tmp_path: Path) -> None:
     assert "·n=3" in resumed.stdout
     (shown,) = envelope(phibench("show", "--json", cwd=tmp_path), "run")["cells"]
     assert (shown["n_launches"], shown["n_orphaned"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [(KeyboardInterrupt, 130, "Error: stopped by hand\n"), (click.Abort, 1, "Error: nothing was changed\n")],
+)
+def test_ctrl_c_and_a_refused_question_end_any_command_differently(
+    raised: type[BaseException],
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise raised
+
+    monkeypatch.setattr("sys.argv", ["phibench"])
+    assert run_guarded(command) == code
+    assert capsys.readouterr().err.lstrip("\n") == message
 
 
 def test_a_run_that_still_goes_on_cannot_be_resumed(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def test_a_chunked_stream_is_refused_inside_the_table(cwd: Path) -> None:
 def test_a_shown_run_has_the_ratios_of_its_arms(made: Path) -> None:
     shown = phibench("show", "last~2", cwd=made).stdout
     assert re.search(r"chat decode tok/s +0\.9\d+ \(0\.9\d+–0\.9\d+\) +0\.0039 +slower", shown)
-    assert "more: phibench compare" in shown
+    assert "more, and the noise floor: phibench compare" in shown
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,15 @@ def test_what_a_run_of_three_arms_can_tell_is_what_its_comparison_can(tmp_path: 
     assert "4 rows, 7 blocks: no difference can be shown, 8 are needed" in compared
 
 
+def test_the_next_step_that_gives_intervals_can_be_pasted(tmp_path: Path) -> None:
+    out = fake_run(tmp_path, "--max-blocks", "3", "--precision", "1%", "--budget", "3s").stdout
+    (step,) = re.findall(r"next +phibench (.+?) +enough for intervals", out)
+    assert step == "run quick --engine fake --seed 1 --blocks 8"
+    again = phibench("run", "--like", "last", cwd=tmp_path).stdout
+    assert "shorter" not in again
+    assert "enough for intervals" not in again
+
+
 def test_like_repeats_arms_seed_order_and_number_of_blocks(tmp_path: Path) -> None:
     fake_run(tmp_path, "--blocks", "3", "--model", "phi-3-mini-4k", "--quant", "q4_0", "--quant", "q8_0")
     first = shown(tmp_path)

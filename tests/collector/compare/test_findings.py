@@ -52,6 +52,14 @@ def test_a_device_that_is_not_here_is_named() -> None:
     assert "× as fast as A on this machine (" in first_line(cell(both(10, 8, 1)), second(both(9, 8, 2)), here="M1")
 
 
+def test_pairs_of_the_same_two_names_are_told_apart_by_their_arm() -> None:
+    arms = [side(cell(both(10, 8, 1)), name="run r1"), side(second(both(9, 8, 2)), name="run r2")]
+    (alone,) = findings(compare([(arms[0], arms[1])]), HERE)
+    assert alone.startswith("run r2 generates")
+    twice = findings(compare([(arms[0], arms[1]), (arms[0], arms[1])]), HERE)
+    assert twice == [f"{arms[1].label}: {alone}"] * 2
+
+
 def test_too_few_launches_of_two_runs() -> None:
     found = first_line(cell(both(10, 3, 1)), cell(both(9, 3, 2), run_id="r2"))
     assert found.endswith("(3 and 3 launches: too few for an interval).")
