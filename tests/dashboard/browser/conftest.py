@@ -47,8 +47,11 @@ def _wait_for(address: str) -> None:
 
 @pytest.fixture(scope="session")
 def demo_db(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The database that pages are looked at with."""
-    return dashboard_helpers.simulated(tmp_path_factory.mktemp("demo") / "demo.db")
+    """What ``phibench demo`` makes."""
+    db = str(tmp_path_factory.mktemp("demo") / "demo.db")
+    command = [sys.executable, "-P", "-c", "from collector.cli import main; main()", "demo", "--db", db]
+    subprocess.run(command, check=True, capture_output=True)
+    return db
 
 
 @pytest.fixture(scope="session")
