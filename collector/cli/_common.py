@@ -1,6 +1,7 @@
 """What every command shares: options, the JSON envelope, and errors turned into messages and exit codes."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -19,6 +20,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED = 0, 1, 2, 3
 EXIT_SLOWER, EXIT_INCONCLUSIVE = 4, 5
 EXIT_CANCELLED = 130
+
+_ELSEWHERE = (
+    "choose a place that you may write: --db or PHIBENCH_DB for results, PHIBENCH_CACHE for what can be made again, "
+    "PHIBENCH_MODELS for models"
+)
+_REMEDIES = {
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.ENOSPC: "free some room, such as with phibench models rm MODEL",
+}
+"""Of faults of a file that nothing nearer to it has explained."""
 
 
 class Duration(click.ParamType[float]):
@@ -108,7 +121,8 @@ def run_guarded(command: click.Command) -> int:  # noqa: PLR0911  # one line an 
         _discard_stdout()
         return EXIT_DONE
     except OSError as exc:
-        return _complain(f"{exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}", "", EXIT_FAILED)
+        where = f": {exc.filename}" if exc.filename else ""
+        return _complain(f"{exc.strerror or exc}{where}", _REMEDIES.get(exc.errno or 0, ""), EXIT_FAILED)
 
 
 def _aborted(exc: click.Abort) -> int:

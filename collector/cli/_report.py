@@ -13,7 +13,7 @@ from collector.cli._output import console
 from collector.cli._tables import print_cells
 from collector.compare import compare
 from collector.compare.findings import findings
-from collector.compare.siding import against_baseline
+from collector.compare.siding import against_baseline, is_usual_baseline
 from collector.paths import default_database, shown
 from collector.queries import CellResult, Reader
 from collector.run import Outcome
@@ -65,10 +65,12 @@ def finding_of_run(cells: Sequence[CellResult], here: str | None) -> str | None:
     return "\n".join(found[:MOST_SENTENCES]) + more
 
 
-def _with_blocks(command: str, n_blocks: int) -> str:
+def _with_blocks(command: str, n_blocks: int, cells: Sequence[CellResult], db: str) -> str:
     """The command that was typed with more blocks and nothing that ends it before; after quickstart, its suite."""
     if not command.startswith("phibench run"):
-        return f"phibench run quick --blocks {n_blocks}"
+        is_full = any(is_usual_baseline(cell) for cell in cells)
+        again = "phibench run quick" if is_full else "phibench quickstart --small"
+        return f"{again} --blocks {n_blocks}{_other_db(db)}"
     value = r"[ =](?:'[^']*'|\S+)"
     kept = re.sub(rf" --(?:(?:blocks|max-blocks|precision|budget){value}|resume|quiet)(?= |$)", "", command)
     return f"{kept} --blocks {n_blocks}"
@@ -90,7 +92,7 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
         if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
             typed = provenance.command_line()
             if " --like" not in typed:  # which repeats its run and takes no other number of blocks
-                steps.insert(0, (_with_blocks(typed, 8), "enough for intervals"))
+                steps.insert(0, (_with_blocks(typed, 8, cells, db), "enough for intervals"))
         elif against_baseline(cells):
             steps.insert(0, (f"phibench compare{_other_db(db)}", "the verdicts, and what else differs"))
         steps.insert(-2, (f"phibench dashboard{_other_db(db)}", "look at it in a browser"))

@@ -1,6 +1,7 @@
 """The command line as a person meets it: real processes, real databases, the simulator for an engine."""
 
 import csv
+import errno
 import os
 import re
 import signal
@@ -215,6 +216,21 @@ def test_ctrl_c_and_a_refused_question_end_any_command_differently(
     assert capsys.readouterr().err.lstrip("\n") == message
 
 
+@pytest.mark.parametrize(("number", "remedy"), [(errno.EROFS, "PHIBENCH_CACHE"), (errno.ENOSPC, "models rm")])
+def test_a_file_that_cannot_be_written_has_a_remedy(
+    number: int, remedy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise OSError(number, os.strerror(number), "runs/7f3a")
+
+    monkeypatch.setattr("sys.argv", ["phibench"])
+    assert run_guarded(command) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"Error: {os.strerror(number)}: runs/7f3a"
+    assert remedy in second
+
+
 def test_a_run_that_still_goes_on_cannot_be_resumed(tmp_path: Path) -> None:
     run = start(tmp_path, "run", "quick", "--blocks", "2", *REAL_TIME)
     assert run.stdout is not None
@@ -297,3 +313,4 @@ def test_quickstart_measures_two_models_and_ends_with_the_table(tmp_path: Path) 
     assert "tinyllama-1.1b q4_0 generates" in done.stdout
     assert "synthetic" in done.stdout
     assert "peak GiB" in done.stdout
+    assert "next    phibench quickstart --small --blocks 8 " in done.stdout
