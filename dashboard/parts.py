@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from collector.errors import PhibenchError
 from collector.queries import FLAG_MEANING, Flag
 from dashboard import data, theme
 from dashboard.state import escaped
@@ -112,13 +113,27 @@ def empty(why: str, command: str) -> None:
     st.stop()
 
 
+def need_readable() -> None:
+    """Stop with an explanation where there is a database that cannot be read."""
+    try:
+        if data.is_there():
+            data.revision()
+    except PhibenchError as exc:
+        head("This database cannot be shown", exc.message)
+        if exc.remedy:
+            st.code(exc.remedy, language=None)
+        done()
+        st.stop()
+
+
 def need_database() -> None:
-    """Stop with an explanation where there is nothing at all to read."""
+    """Stop with an explanation where there is nothing at all to read, or nothing that can be read."""
+    need_readable()
     if not data.is_there() or not data.runs():
         head("Nothing was measured yet")
         st.markdown("Measure this machine, which takes a few minutes:")
         st.code("phibench quickstart", language="sh")
-        st.markdown("or fill a database with a simulated iPhone, Mac and PC, to look around:")
+        st.markdown("or make a database with a simulated iPhone, Mac and PC; the command then says how to look at it:")
         st.code("phibench demo", language="sh")
         done()
         st.stop()

@@ -18,6 +18,10 @@ def dashboard(*, port: int | None, no_browser: bool, db: str) -> None:
     import os
     import sys
 
+    from collector.queries import Reader, exists
+
+    if exists(db):  # what cannot be shown is said here, not in a browser; none at all is explained by the pages
+        Reader.open(db).close()
     command = [sys.executable, "-P", "-m", "dashboard", "--db", db]
     command += ["--port", str(port)] if port else []
     command += ["--no-browser"] if no_browser else []

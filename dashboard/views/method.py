@@ -22,6 +22,7 @@ _BLOCKS = (6, 10, 20)
 
 def main() -> None:
     """Draw the page."""
+    parts.need_readable()
     devices = _devices()
     if devices:
         _noise(devices)

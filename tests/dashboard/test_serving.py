@@ -3,15 +3,20 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from dashboard_helpers import open_page, texts
+
+from collector.store import Store
+from dashboard import views
 
 MAIN = [sys.executable, "-P", "-c", "from collector.cli import main; main()", "dashboard"]
 UPGRADE = (
@@ -113,3 +118,27 @@ def test_without_a_browser_it_serves_all_the_same(tmp_path: Path, monkeypatch: p
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert process.returncode == 0
+
+
+def newer(path: Path) -> str:
+    """A database as a later phibench would leave it."""
+    Store.open(str(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    return str(path)
+
+
+def test_what_cannot_be_shown_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all, " * 100)
+    for db, words in ((newer(tmp_path / "newer.db"), "newer phibench"), (str(tmp_path / "text.db"), "not a database")):
+        done = subprocess.run([*MAIN, "--db", db, "--no-browser"], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("page", [page.file for page in views.PAGES])
+def test_a_database_that_becomes_another_ones_is_explained_on_each_page(page: str, tmp_path: Path) -> None:
+    at = open_page(page, newer(tmp_path / "newer.db"))
+    assert "newer phibench" in texts(at).replace("\\", "")
