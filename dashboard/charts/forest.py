@@ -14,7 +14,7 @@ from dashboard.charts.base import figure, how, reach, safe
 from dashboard.charts.scale import ratio_ticks
 from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 
-ROW_PX = 60
+ROW_PX = 66
 _SIGNS = {
     Verdict.FASTER: "▲", Verdict.SLOWER: "▼", Verdict.EQUIVALENT: "=", Verdict.INCONCLUSIVE: "?",
     Verdict.LOOKS_FASTER: "△", Verdict.LOOKS_SLOWER: "▽", Verdict.UNCLEAR: "?",
@@ -107,7 +107,7 @@ def _traces(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
     """Ticks, the two bars and the marker of a row, as plain data: Plotly checks the whole figure at every call."""
     if row.ratio is None:
         return []
-    colour, centre = colour_of(row.verdict, colours), y - 0.24
+    colour, centre = colour_of(row.verdict, colours), y - 0.28
     found: list[dict[str, Any]] = []
     if row.points:
         found.append({
@@ -142,8 +142,8 @@ def _traces(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
 
 def _words(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
     """Two lines of text above a row's bars, which fit side by side in a narrow window too."""
-    strong = {"xref": "paper", "y": y + 0.32, "showarrow": False, "yanchor": "middle", "font": {"size": ROW_LABEL_PX}}
-    muted = {**strong, "y": y + 0.05, "font": {"size": TICK_PX, "color": colours.muted}}
+    strong = {"xref": "paper", "y": y + 0.34, "showarrow": False, "yanchor": "middle", "font": {"size": ROW_LABEL_PX}}
+    muted = {**strong, "y": y + 0.02, "font": {"size": TICK_PX, "color": colours.muted}}
     left, right = {"x": 0, "xanchor": "left"}, {"x": 1, "xanchor": "right"}
     found = [
         {**strong, **left, "text": f"<b>{safe(row.label)}</b>"},
