@@ -127,7 +127,7 @@ PHONE = Machine(
         drift_frac=0.03, drift_launches=8.0,
     ),
     heat_frac=0.46,
-    heat_tau_s=110.0,
+    heat_tau_s=75.0,
     limit_bytes=4.1e9,
     unit=ReplicationUnit.RELOAD,
 )  # fmt: skip
@@ -149,7 +149,7 @@ MAC = Machine(
         drift_frac=0.02, drift_launches=6.0,
     ),
     heat_frac=0.17,
-    heat_tau_s=190.0,
+    heat_tau_s=120.0,
     hottest_c=92.0,
 )  # fmt: skip
 

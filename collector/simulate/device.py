@@ -198,7 +198,7 @@ class SimulatedDevice:
             index += 1
             if truth.heat_frac and job.duration_s and (self._now_ns - read_ns) / 1e9 >= READ_EVERY_S:
                 read_ns = self._now_ns
-                seen = facts.state(self._heat(truth), truth.hottest_c)
+                seen = facts.state(self._heat(truth), truth.heat_frac, truth.hottest_c)
                 yield EventType.READING, {"reading": seen, "phase": Phase.ITERATION}
 
     def _gate(self, job: Job) -> Mapping[str, Any]:

@@ -18,8 +18,8 @@ N_THREADS = 2
 _QUIET = Reading(other_cpu_cores=0.0, thermal_state="nominal", is_on_battery=False, is_low_power=False)
 _PASSED = {"reading": to_wire(_QUIET), "phase": Phase.GATE, "waited_s": 0.0, "unmet": [], "unknown": []}
 _COOL_C = 38.0
-_STATES = ((0.35, "nominal"), (0.8, "fair"), (math.inf, "serious"))
-"""Up to which share of all its heat a device is in which thermal state."""
+_STATES = ((0.03, "nominal"), (0.2, "fair"), (math.inf, "serious"))
+"""Up to which share of its speed that is lost a device is in which thermal state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +101,16 @@ def totals(job: Job, os_name: str, log_factor: float) -> Mapping[str, Any]:
     return {"peak_rss_bytes": peak, "peak_anon_bytes": peak}
 
 
-def state(heat: float, hottest_c: float | None) -> Mapping[str, Any]:
+def state(heat: float, heat_frac: float, hottest_c: float | None) -> Mapping[str, Any]:
     """
     A reading of the machine while a launch goes on.
 
     Args:
         heat: share of all the heat that there will be.
+        heat_frac: share of its speed that a device loses at all of it.
         hottest_c: temperature at all of it; None = the device does not tell.
     """
-    word = next(word for most, word in _STATES if heat < most)
+    word = next(word for most, word in _STATES if heat * heat_frac < most)
     celsius = None if hottest_c is None else round(_COOL_C + (hottest_c - _COOL_C) * heat, 1)
     wire: Mapping[str, Any] = to_wire(Reading(thermal_state=word, temperature_c=celsius))
     return wire
