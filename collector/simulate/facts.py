@@ -18,7 +18,7 @@ N_THREADS = 2
 _QUIET = Reading(other_cpu_cores=0.0, thermal_state="nominal", is_on_battery=False, is_low_power=False)
 _PASSED = {"reading": to_wire(_QUIET), "phase": Phase.GATE, "waited_s": 0.0, "unmet": [], "unknown": []}
 _COOL_C = 38.0
-_STATES = ((0.03, "nominal"), (0.2, "fair"), (math.inf, "serious"))
+_STATES = ((0.06, "nominal"), (0.2, "fair"), (math.inf, "serious"))
 """Up to which share of its speed that is lost a device is in which thermal state."""
 
 
