@@ -6,7 +6,9 @@ option is given, and the server answers to no name but this machine's.
 """
 
 import argparse
+import importlib
 import os
+import pkgutil
 import socket
 import sys
 import threading
@@ -65,10 +67,22 @@ def _serve(port: int) -> None:
         **theme.options(),
     }
     bootstrap.load_config_options(options)
-    import pandas  # noqa: F401, ICN001  # before the server starts, so that the first page does not wait for it
-    import plotly.graph_objects  # noqa: F401
-
+    _load_all()
     bootstrap.run(str(Path(__file__).with_name("app.py")), False, [], options)
+
+
+def _load_all() -> None:
+    """Load what the first page would otherwise wait for: pandas, all that pages are made of, Plotly's own tables."""
+    import pandas  # noqa: F401, ICN001
+
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], "dashboard."):
+        if not module.name.startswith(("dashboard.views.", "dashboard.app", "dashboard.__main__")):
+            importlib.import_module(module.name)  # a view would draw itself
+    base = importlib.import_module("dashboard.charts.base")
+    drawn = base.figure(theme.LIGHT, height=100)
+    drawn.add_scatter(x=[1], y=[1], mode="markers", error_x={"array": [1]})
+    drawn.update_layout(annotations=[{"text": ""}], shapes=[{"type": "line"}])
+    drawn.to_json()
 
 
 def _free_port() -> int:

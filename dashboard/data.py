@@ -6,11 +6,13 @@ the next look and nothing old is ever shown. Records are frozen, so they are sha
 """
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from collector.compare import Pair
 from collector.queries import (
     BaselineRow,
     CellResult,
@@ -30,8 +32,12 @@ from collector.queries import (
     traces,
 )
 from collector.queries import course as course_of
+from dashboard.rows import pair_of
 
-_FEW, _MANY = 8, 64
+_FEW, _MANY, _PAIRS = 8, 64, 512
+_ONE_READS = threading.Lock()
+"""Viewers that ask for the same runs at once wait for one of them to read."""
+
 _MOST_RUNS = 400
 """Runs whose cells are kept; beyond, all are read anew rather than memory filled."""
 
@@ -80,17 +86,23 @@ def baselines() -> list[BaselineRow]:
 def cells(run_ids: Sequence[str]) -> list[CellResult]:
     """Every cell of some runs, in the order of time; what was read for one choice serves the next."""
     kept = _cells_by_run(url(), revision())
-    found = {run_id: kept[run_id] for run_id in dict.fromkeys(run_ids) if run_id in kept}
-    missing: dict[str, list[CellResult]] = {run_id: [] for run_id in run_ids if run_id not in found}
-    if missing:
-        for cell in reader().cells(list(missing)):
-            missing[cell.run_id].append(cell)
-        if len(kept) + len(missing) > _MOST_RUNS:
-            kept.clear()
-        kept.update(missing)
+    with _ONE_READS:
+        found = {run_id: kept[run_id] for run_id in dict.fromkeys(run_ids) if run_id in kept}
+        missing: dict[str, list[CellResult]] = {run_id: [] for run_id in run_ids if run_id not in found}
+        if missing:
+            for cell in reader().cells(list(missing)):
+                missing[cell.run_id].append(cell)
+            if len(kept) + len(missing) > _MOST_RUNS:
+                kept.clear()
+            kept.update(missing)
     by_run = [cells for cells in (found | missing).values() if cells]
     by_run.sort(key=lambda cells: (cells[0].started_at_utc, cells[0].run_id))
     return [cell for cells in by_run for cell in cells]
+
+
+def pair(baseline: Sequence[CellResult], other: Sequence[CellResult]) -> Pair:
+    """An arm against another one with all their workloads; kept, as what is shown of it changes with every choice."""
+    return _pair(url(), revision(), _names(baseline), _names(other), (baseline, other))
 
 
 def runs_on(fingerprints: Sequence[str], limit: int) -> list[str]:
@@ -166,6 +178,22 @@ def _failures(db: str, revision: str) -> list[FailureCount]:
 @st.cache_resource(max_entries=_FEW)
 def _baselines(db: str, revision: str) -> list[BaselineRow]:
     return reader().baselines()
+
+
+def _names(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """What tells the cells of an arm in a database from all others."""
+    return tuple(f"{c.run_id}|{c.arm_index}|{c.arm.label}|{c.arm.digest}|{c.workload}" for c in cells)
+
+
+@st.cache_resource(max_entries=_PAIRS)
+def _pair(
+    db: str,
+    revision: str,
+    baseline: tuple[str, ...],
+    other: tuple[str, ...],
+    _cells: tuple[Sequence[CellResult], Sequence[CellResult]],
+) -> Pair:
+    return pair_of(*_cells)
 
 
 @st.cache_resource(max_entries=2)

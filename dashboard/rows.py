@@ -1,6 +1,6 @@
 """From cells to the rows of the overview: every arm on every device, against its baseline. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector import numbers
@@ -71,8 +71,19 @@ def device_colours(series: Sequence[SeriesRow], colours: Palette) -> dict[str | 
     }
 
 
+def pair_of(baseline: Sequence[CellResult], other: Sequence[CellResult]) -> Pair:
+    """Compared with all their workloads, so that Holm's family does not depend on what is shown."""
+    sides: tuple[Side, Side] = named(baseline, other, (False, False))
+    return compare([sides]).pairs[0]
+
+
 def standings(
-    series: Sequence[SeriesRow], cells: Sequence[CellResult], baseline: CellResult | None, shape: str
+    series: Sequence[SeriesRow],
+    cells: Sequence[CellResult],
+    baseline: CellResult | None,
+    shape: str,
+    *,
+    pair: Callable[[Sequence[CellResult], Sequence[CellResult]], Pair] = pair_of,
 ) -> list[Standing]:
     """
     Every series with its newest cell, set against a baseline.
@@ -82,6 +93,7 @@ def standings(
         cells: of all runs that the series and their baselines were measured in.
         baseline: one cell for all; None = LLaMA-2-7B in 4 bits on the same device.
         shape: of the workload.
+        pair: :func:`pair_of`, or what keeps its answers.
     """
     found = []
     for one in series:
@@ -92,15 +104,9 @@ def standings(
         against = [] if baseline is None else _all_of(baseline, cells)
         against = against or _usual(cell, cells)
         is_baseline = bool(against) and against[0].arm == cell.arm and _device(against[0]) == _device(cell)
-        pair = None if is_baseline or not against else _pair(against, own)
-        found.append(Standing(cell=cell, pair=pair, is_baseline=is_baseline))
+        compared = None if is_baseline or not against else pair(against, own)
+        found.append(Standing(cell=cell, pair=compared, is_baseline=is_baseline))
     return found
-
-
-def _pair(baseline: Sequence[CellResult], other: Sequence[CellResult]) -> Pair:
-    """Compared with all their workloads, so that Holm's family does not depend on what is shown."""
-    sides: tuple[Side, Side] = named(baseline, other, (False, False))
-    return compare([sides]).pairs[0]
 
 
 def _own(one: SeriesRow, cells: Sequence[CellResult]) -> list[CellResult]:

@@ -39,8 +39,8 @@ def cells(connection: Connection, run_ids: Sequence[str] | None) -> list[CellRes
 def launch_values(connection: Connection, run_ids: Sequence[str] | None) -> dict[int, dict[str, float]]:
     """By launch key: its value of every metric, good or not."""
     by_launch: dict[int, dict[str, float]] = defaultdict(dict)
-    for row in connection.execute(_stats(run_ids)):
-        by_launch[row.launch_key][row.metric] = row.median
+    for launch_key, metric, median in connection.execute(_stats(run_ids)):
+        by_launch[launch_key][metric] = median
     return by_launch
 
 

@@ -30,11 +30,11 @@ def main() -> None:
     shape, is_sustained, chosen, left_out = _filters(series)
     cells = data.cells([one.run_id for one in _with_baselines(chosen, series)])
     baseline = _baseline(cells, shape)
-    standings = rows.standings(chosen, cells, baseline, shape)
+    standings = rows.standings(chosen, cells, baseline, shape, pair=data.pair)
     metric = next((m for m in _DECODE if any(s.cell.values.get(m) for s in standings)), _DECODE[0])
     _made_up(standings)
     _head(standings, metric, shape)
-    _forest(standings, metric, SAME_DEVICE if baseline is None else baseline.arm.label)
+    _forest(standings, cells, metric, SAME_DEVICE if baseline is None else baseline.arm.label)
     if left_out:
         st.caption(f"{left_out} more that were measured earlier: choose devices or models above")
     _table(standings, metric, is_sustained=is_sustained)
@@ -133,8 +133,8 @@ def _value(one: Standing, metric: str) -> float:
     return estimate.value if estimate else 0.0
 
 
-def _forest(standings: Sequence[Standing], metric: str, against: str) -> None:
-    drawn = [_forest_row(one, metric) for one in standings if not one.is_baseline]
+def _forest(standings: Sequence[Standing], cells: Sequence[CellResult], metric: str, against: str) -> None:
+    drawn = [_forest_row(one, cells, metric) for one in standings if not one.is_baseline]
     if not drawn:
         st.info("Only the baseline itself is shown: nothing stands beside it yet.")
         return
@@ -150,7 +150,7 @@ def _forest(standings: Sequence[Standing], metric: str, against: str) -> None:
         parts.launch_link(launch)
 
 
-def _forest_row(one: Standing, metric: str) -> ForestRow:
+def _forest_row(one: Standing, cells: Sequence[CellResult], metric: str) -> ForestRow:
     cell, found = one.cell, one.row(metric)
     numbers_of = cell.numbers.get(metric, ())
     version = cell.machine.engine_version if cell.machine else None
@@ -161,7 +161,7 @@ def _forest_row(one: Standing, metric: str) -> ForestRow:
         ratio_90=found.ratio_90 if found else None,
         verdict=found.verdict if found else None,
         symbol=theme.symbol(cell.arm.engine),
-        points=_block_ratios(one, metric),
+        points=_block_ratios(one, cells, metric),
         note=_note(one, found),
         launch=f"{cell.run_id}/{numbers_of[0]}" if numbers_of else "",
     )
@@ -176,13 +176,13 @@ def _note(one: Standing, found: Any) -> str:
     return f"{', '.join(one.cell.flags) or 'no doubt'}; {date}, run {one.cell.run_id}"
 
 
-def _block_ratios(one: Standing, metric: str) -> tuple[float, ...]:
+def _block_ratios(one: Standing, cells: Sequence[CellResult], metric: str) -> tuple[float, ...]:
     """Ratios of single blocks, where both arms ran in the same ones."""
     if one.pair is None or not one.pair.design.is_paired:
         return ()
-    cells = data.cells([one.cell.run_id])
-    label = one.pair.baseline.label
-    base = next((c for c in cells if c.arm.label == label and c.workload == one.cell.workload), None)
+    run_id, label = one.cell.run_id, one.pair.baseline.label
+    there = (c for c in cells if c.run_id == run_id and c.arm.label == label and c.workload == one.cell.workload)
+    base = next(there, None)
     if base is None:
         return ()
     known = dict(zip(base.blocks.get(metric, ()), base.values.get(metric, ()), strict=True))
