@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+from runners import measuring
 from runners.engines.llama_cpp import loop
 
 BAR_NS = 1000.0
@@ -45,7 +46,7 @@ def bare_kernel(n: int) -> int:
 
 def our_kernel(n: int) -> int:
     slot, tokens, times_ns = (ctypes.c_int32 * 1)(), [7] * n, array("q", bytes(8 * n))
-    with loop.undisturbed():
+    with measuring.undisturbed():
         start_ns, _ = loop.decode_given(
             decode=decode, synchronize=synchronize, clock=time.perf_counter_ns, context=None, batch=None, slot=slot,
             tokens=tokens, times_ns=times_ns,
@@ -63,7 +64,7 @@ def bare_generation(n: int) -> int:
 
 def our_generation(n: int) -> int:
     slot, ids, times_ns = (ctypes.c_int32 * 1)(), array("i", bytes(4 * n)), array("q", bytes(8 * n))
-    with loop.undisturbed():
+    with measuring.undisturbed():
         start_ns, _ = loop.generate(
             decode=decode, sample=sample, clock=time.perf_counter_ns, context=None, sampler=None, prompt=(None,),
             batch=None, slot=slot, ids=ids, times_ns=times_ns,

@@ -8,9 +8,9 @@ from typing import Any
 
 from runners.contract import Flag, Loaded, ModelRef, Scalar
 from runners.engines.llama_cpp import binding, evidence, faults
-from runners.engines.llama_cpp.prompt import Vocabulary
 from runners.engines.llama_cpp.settings import FLASH_ATTENTION, KV_TYPES, LOAD_MODES, Settings
 from runners.errors import FailureKind, RunnerUnavailable
+from runners.prompt import Vocabulary
 
 _NO_TOKENIZER = 0  # LLAMA_VOCAB_TYPE_NONE: asking for the kind of a token would abort
 _SPECIAL_BITS = 0b1011  # unknown, unused, control

@@ -5,28 +5,13 @@ Between the first and the last clock reading stand engine calls and clock readin
 nothing else; whatever can be prepared or checked outside is.
 """
 
-import gc
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, MutableSequence, Sequence
 from typing import Any
 
 Decode = Callable[[Any, Any], int]
 Synchronize = Callable[[Any], object]
 Sample = Callable[[Any, Any, int], int]
 Clock = Callable[[], int]
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """No garbage collection inside."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def prefill(

@@ -1,15 +1,14 @@
 """One loaded model: prepares a workload, runs it through the timed loops, turns the times into a trace."""
 
-import hashlib
-import sys
 import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runners import measuring, prompt
 from runners.contract import Granularity, Loaded, ModelRef, Trace, Workload, WorkloadKind
-from runners.engines.llama_cpp import binding, evidence, faults, loading, loop, prompt
+from runners.engines.llama_cpp import binding, evidence, faults, loading, loop
 from runners.errors import FailureKind, RunnerUnavailable
 
 
@@ -66,7 +65,7 @@ class LlamaCppSession:
         n = plan.workload.n_generated_tokens
         ids, times_ns = array("i", bytes(4 * n)), array("q", bytes(8 * n))
         api, handles = self._api, self._handles
-        with loop.undisturbed():
+        with measuring.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, code = loop.generate(
                 decode=api.llama_decode,
@@ -82,11 +81,11 @@ class LlamaCppSession:
             )
             cpu_ns = time.process_time_ns() - cpu_ns
         self._check(code)
-        return self._trace(plan, start_ns, times_ns, cpu_ns, token_hash=hash_of(ids))
+        return self._trace(plan, start_ns, times_ns, cpu_ns, token_hash=measuring.hash_of(ids))
 
     def _kernel_prefill(self, plan: _Plan) -> Trace:
         api, context = self._api, self._handles.context
-        with loop.undisturbed():
+        with measuring.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, end_ns, code = loop.prefill(
                 decode=api.llama_decode,
@@ -102,7 +101,7 @@ class LlamaCppSession:
     def _kernel_decode(self, plan: _Plan) -> Trace:
         times_ns = array("q", bytes(8 * len(plan.fed)))
         api, context = self._api, self._handles.context
-        with loop.undisturbed():
+        with measuring.undisturbed():
             cpu_ns = time.process_time_ns()
             start_ns, code = loop.decode_given(
                 decode=api.llama_decode,
@@ -213,11 +212,3 @@ class LlamaCppSession:
         names = ("t_p_eval_ms", "t_eval_ms", "n_p_eval", "n_eval", "n_reused")
         found = {name: getattr(context, name) for name in names}
         return {**found, "t_sample_ms": sampler.t_sample_ms, "n_sample": sampler.n_sample}
-
-
-def hash_of(ids: "array[int]") -> str:
-    """First 16 hex digits of the SHA-256 of the ids as little-endian 32-bit integers."""
-    words = array("i", ids)
-    if sys.byteorder == "big":
-        words.byteswap()
-    return hashlib.sha256(words.tobytes()).hexdigest()[:16]

@@ -1,11 +1,7 @@
 """The parts of the llama.cpp engine that need no library: log, faults, prompt, loops, options."""
 
 import ctypes
-import gc
-import hashlib
 import re
-import struct
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from runners import device
-from runners.contract import ModelRef, Workload
-from runners.engines.llama_cpp import binding, evidence, faults, loading, loop, prompt, session, settings
+from runners.contract import ModelRef
+from runners.engines.llama_cpp import binding, evidence, faults, loading, loop, settings
 from runners.errors import FailureKind, RunnerUnavailable
 
 MODEL = ModelRef(model="m", format="gguf", quant="q4_0", path="/nowhere/m.gguf")
@@ -233,53 +229,6 @@ def test_rubbish_logits(row: list[float], fault: str | None) -> None:
     assert loading.fault_of_logits(row) == fault
 
 
-def vocabulary(special: set[int], bos: int | None = 1) -> prompt.Vocabulary:
-    return prompt.Vocabulary(
-        n_tokens=1000, bos=bos, is_special=special.__contains__, tokenize=lambda text: [1, *text[:3]]
-    )
-
-
-def test_drawn_tokens_are_fixed_by_the_seed_and_ordinary() -> None:
-    drawn = prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=7)
-    assert drawn == prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=7)
-    assert drawn != prompt.drawn(vocabulary({1, 2, 3}), 5000, seed=8)
-    assert drawn[0] == 1
-    assert not {1, 2, 3} & set(drawn[1:])
-    assert min(drawn) >= 0
-    assert max(drawn) < 1000
-    assert len(set(drawn)) > 950
-
-
-def test_the_generator_is_splitmix64() -> None:
-    """The published first outputs for seed 1234567, so that any language can repeat a prompt."""
-    wide = prompt.Vocabulary(n_tokens=1 << 64, bos=None, is_special=lambda _: False, tokenize=list)
-    assert prompt.drawn(wide, 2, seed=1234567) == [6457827717110365317, 3203168211198807973]
-
-
-def test_a_vocabulary_of_control_tokens_does_not_hang() -> None:
-    assert len(prompt.drawn(vocabulary(set(range(1000))), 3, seed=1)) == 3
-
-
-def test_depth_comes_first_and_takes_the_begin_token(tmp_path: Path) -> None:
-    workload = Workload(name="w", n_depth_tokens=5, n_prompt_tokens=3, n_generated_tokens=1)
-    assert prompt.tokens(workload, vocabulary(set()), MODEL) == prompt.drawn(vocabulary(set()), 8, seed=1)
-
-
-@pytest.mark.parametrize(("n", "expected"), [(1, [1]), (3, [1, 97, 98]), (8, [1, 97, 98, 99, 97, 98, 99, 97])])
-def test_a_text_is_cut_or_repeated_without_its_begin_token(tmp_path: Path, n: int, expected: list[int]) -> None:
-    path = tmp_path / "p.txt"
-    path.write_text("abcdef")
-    real = ModelRef(model="m", format="gguf", quant="q4_0", has_tokenizer=True)
-    workload = Workload(name="w", n_prompt_tokens=n, n_generated_tokens=1, prompt_path=str(path))
-    assert prompt.tokens(workload, vocabulary(set()), real) == expected
-
-
-def test_the_hash_is_of_the_ids_alone() -> None:
-    ids = [5, 70000, 0]
-    expected = hashlib.sha256(struct.pack("<3i", *ids)).hexdigest()[:16]
-    assert session.hash_of(array("i", ids)) == expected
-
-
 def ticks() -> Iterator[int]:
     yield from range(100, 10_000, 10)
 
@@ -325,17 +274,6 @@ def test_the_kernel_loops() -> None:
     )  # fmt: skip
     assert (start, code, times) == (120, 0, [130, 140])
     assert seen[3:] == [7, "sync", 8, "sync"]
-
-
-def test_garbage_collection_rests_inside_and_works_after() -> None:
-    def fail() -> None:
-        assert not gc.isenabled()
-        raise KeyError
-
-    with pytest.raises(KeyError), loop.undisturbed():
-        fail()
-    assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
 
 
 def test_threads_default_to_the_physical_cores_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

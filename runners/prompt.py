@@ -1,8 +1,8 @@
 """
 The token ids that a workload runs on: drawn from a seed, or the text of a file.
 
-The generator is SplitMix64, written out here: the same seed gives the same tokens on every Python and can be repeated
-in any other language.
+The generator is SplitMix64, written out here: the same seed gives the same tokens on every Python, from every engine
+whose vocabulary is of the same size, and can be repeated in any other language.
 """
 
 from collections.abc import Callable, Iterator, Sequence
