@@ -88,13 +88,14 @@ def stop_reason(
         n_blocks_done: blocks of this run that are whole.
         n_blocks_timed: those of them that ``elapsed_s`` covers: fewer in a run that was resumed.
         n_cells: cells of a block; with more than one, a pair of mirrored blocks is not cut in half for precision.
-        precision_frac: half-width to be reached; None = the number of blocks is fixed.
+        precision_frac: half-width to be reached, with enough blocks to show a difference; None = their number is fixed.
         baseline: place of the arm that the others are set against.
         budget_s, elapsed_s: seconds allowed and spent; a block is expected to take as long as the mean one did.
     """
     if precision_frac is not None and (n_cells == 1 or n_blocks_done % 2 == 0):
-        width = widest(measured, baseline)
-        if width is not None and width <= precision_frac:
+        found = tuple(measured)
+        width = widest(found, baseline)
+        if width is not None and width <= precision_frac and can_decide(found, baseline):
             return f"precision reached (±{100 * width:.1f} %)"
     if budget_s is not None and n_blocks_timed and elapsed_s * (1 + 1 / n_blocks_timed) > budget_s:
         return "budget spent"
@@ -107,6 +108,16 @@ def widest(measured: Iterable[Measured], baseline: int = 0) -> float | None:
     if not widths or None in widths:
         return None
     return max(width for width in widths if width is not None)
+
+
+def can_decide(measured: Iterable[Measured], baseline: int = 0) -> bool:
+    """Whether every ratio has the blocks without which its family can show no difference; one arm has no family."""
+    found = tuple(measured)
+    if len({one.arm for one in found}) < 2:
+        return True
+    rows = shown_estimates(found, baseline)
+    least = stats.least_blocks(len(rows)) if rows else 0
+    return all(estimate.n >= least for estimate in rows.values())
 
 
 def shown_estimates(measured: Iterable[Measured], baseline: int = 0) -> dict[tuple[int, int, str], stats.Estimate]:

@@ -107,7 +107,8 @@ def of_failures(sides: Sequence[Side]) -> Iterator[str]:
     for letter, side in zip("AB", sides, strict=True):
         n_failed = sum(cell.n_failed for cell in side.cells)
         if n_failed:
-            yield f"{n_failed} launches of {letter} failed: phibench show {side.run_ids[-1]}"
+            launches = "launch" if n_failed == 1 else "launches"
+            yield f"{n_failed} {launches} of {letter} failed: phibench show {side.run_ids[-1]}"
 
 
 def _of_blocks(n_blocks: int, n_family: int) -> Iterator[str]:

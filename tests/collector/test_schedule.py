@@ -100,6 +100,20 @@ def test_nothing_stops_before_an_interval_exists() -> None:
     assert stop([], 8) is None
 
 
+def test_a_narrow_ratio_does_not_stop_a_run_before_its_family_can_show_a_difference() -> None:
+    def two_metrics(n_blocks: int) -> list[Measured]:
+        return [
+            Measured(workload=0, arm=arm, block=block, metric=metric, value=1.0 + arm)
+            for block in range(n_blocks)
+            for arm in (0, 1)
+            for metric in ("ttft_s", "decode_tok_per_s")
+        ]
+
+    assert widest(two_metrics(6)) == pytest.approx(0, abs=1e-9)
+    assert stop(two_metrics(6), 6) is None  # two rows: the smallest p after Holm is 0.0625
+    assert stop(two_metrics(8), 8) is not None
+
+
 def test_a_clear_difference_with_a_wide_interval_does_not_stop_a_run() -> None:
     """P is as small as it can be here, and is not looked at."""
     assert stop(measured([2.0, 3.0, 2.5, 3.5, 2.2, 3.3, 2.8, 3.1]), 8) is None

@@ -21,7 +21,7 @@ def test_a_run_with_a_precision_stops_when_the_ratios_are_narrow_enough(tmp_path
     assert "at most 20 blocks, until every interval is within ±1 %" in out
     assert re.search(r"block 6/20  widest interval ±0\.\d %, aim ±1 %", out)
     assert shown(tmp_path)["run"]["stop_reason"].startswith("precision reached (±0.")
-    assert shown(tmp_path)["run"]["n_blocks_done"] == 6
+    assert shown(tmp_path)["run"]["n_blocks_done"] == 8
 
 
 def test_a_noisy_run_ends_at_its_most_blocks_and_says_so(tmp_path: Path) -> None:
