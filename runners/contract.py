@@ -345,6 +345,8 @@ class DeviceSnapshot:
     What a machine is: the part that does not change between two launches.
 
     ``fingerprint`` tells two devices of the same kind apart and cannot be turned back into a serial number.
+    ``n_performance_cores`` and ``n_efficiency_cores`` are the two kinds of a Mac's cores; ``gpu_wired_limit_bytes`` is
+    what a person allowed the GPU to hold, None where the system's own limit stands or nothing is said.
     """
 
     fingerprint: str
@@ -359,11 +361,15 @@ class DeviceSnapshot:
     n_physical_cores: int | None = None
     n_logical_cores: int | None = None
     n_usable_cores: int | None = None
+    n_performance_cores: int | None = None
+    n_efficiency_cores: int | None = None
+    n_gpu_cores: int | None = None
     affinity: tuple[int, ...] | None = None
     cgroup_cpu_quota: float | None = None
     memory_bytes: int | None = None
     memory_limit_bytes: int | None = None
     swap_bytes: int | None = None
+    gpu_wired_limit_bytes: int | None = None
     is_virtual: bool | None = None
     hypervisor: str | None = None
     product_type: str | None = None
@@ -371,7 +377,12 @@ class DeviceSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How a machine or a worker is now; every field None where the platform does not say."""
+    """
+    How a machine or a worker is now; every field None where the platform does not say.
+
+    ``thermal_state`` is nominal, fair, serious or critical; ``thermal_pressure`` the finer word of macOS behind it:
+    nominal, moderate, heavy, trapping, sleeping. ``memory_pressure`` is normal, warning or critical.
+    """
 
     rss_bytes: int | None = None
     peak_rss_bytes: int | None = None
@@ -389,11 +400,14 @@ class Reading:
     n_involuntary_switches: int | None = None
     disk_read_bytes: int | None = None
     free_memory_bytes: int | None = None
+    swap_used_bytes: int | None = None
+    memory_pressure: str | None = None
     other_cpu_cores: float | None = None
     governor: str | None = None
     frequency_hz: float | None = None
     temperature_c: float | None = None
     thermal_state: str | None = None
+    thermal_pressure: str | None = None
     throttle_count: int | None = None
     is_on_battery: bool | None = None
     battery_frac: float | None = None

@@ -2,9 +2,9 @@
 What this machine is and how it is now: the facts that make a result comparable and the readings that gates need.
 
 Linux is what is tested: everything comes from ``/proc`` and ``/sys``, and a missing file is an unknown value, never an
-error. macOS gives what ``sysctl`` and psutil give and None for the rest (not verified on a Mac). Native Windows and
-Rosetta are refused by :func:`refuse_platform`. Nothing here needs psutil on Linux, since a worker that runs in another
-Python has none. The machine's lock is ``runners.device.lock``.
+error. macOS is written from documentation and recorded outputs and is not verified on a Mac. Native Windows and Rosetta
+are refused by :func:`refuse_platform`. Nothing here needs psutil on Linux, since a worker that runs in another Python
+has none; on macOS free memory and others' processor time need it. The machine's lock is ``runners.device.lock``.
 
 2026-11-24: a CPU quota is rounded down for the default number of threads and up for the number that is allowed: half
 a core more than the quota is throttled in every period, but whoever wants to see that may.
@@ -22,11 +22,13 @@ __all__ = [
     "allowed_logical_cpus",
     "available_memory_bytes",
     "default_threads",
+    "expects_gpu",
     "final_reading",
     "last_level_cache_bytes",
     "machine_reading",
     "refuse_platform",
     "snapshot",
+    "watch",
     "worker_reading",
 ]
 
@@ -54,18 +56,28 @@ def machine_reading(over_s: float = 0.0) -> Reading:
     Args:
         over_s: time over which the CPU use of others is watched; 0 leaves it unknown and returns at once.
     """
+    other_cpu_cores = watch(over_s).other_cores if over_s > 0 else None
     if _IS_MAC:
-        return macos.machine_reading()
-    other_cpu_cores = load.watch(over_s).other_cores if over_s > 0 else None
+        return macos.machine_reading(other_cpu_cores=other_cpu_cores)
     return linux.machine_reading(other_cpu_cores=other_cpu_cores)
+
+
+def watch(over_s: float) -> load.Load:
+    """CPU time that others use, watched over some seconds, and who they are."""
+    return load.watch(over_s, see=macos.look if _IS_MAC else None)
+
+
+def expects_gpu() -> bool:
+    """Whether every machine of this kind has a GPU that engines are built for: Apple silicon."""
+    return _IS_MAC and macos.is_apple_silicon()
 
 
 def worker_reading(pid: int) -> Reading:
     """
     What one process holds and has used so far; every field None once it is gone.
 
-    About 0.1 ms on Linux: three to seven small files of ``/proc``. ``smaps`` is not among them, as it costs 28 ms for
-    a mapped model.
+    About 0.1 ms on Linux: three to seven small files of ``/proc``; ``smaps`` is not among them, as it costs 28 ms for a
+    mapped model. One system call on macOS.
     """
     return macos.worker_reading(pid) if _IS_MAC else process.worker_reading(pid)
 

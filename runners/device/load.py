@@ -34,7 +34,9 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Process:
+class Process:
+    """One process at one look; ``ticks`` are those of its children that it waited for, too."""
+
     name: str
     parent: int
     ticks: int
@@ -42,12 +44,12 @@ class _Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticks:
-    """One look at ``/proc``: clock ticks since boot, busy and stolen, and those of each process."""
+    """One look at a machine: clock ticks since boot, busy and stolen, and those of each process."""
 
     t_s: float
     busy: int | None
     steal: int | None
-    processes: Mapping[int, _Process]
+    processes: Mapping[int, Process]
 
 
 def watch(
@@ -57,11 +59,18 @@ def watch(
     own_pid: int | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    see: Callable[[float], Ticks] | None = None,
 ) -> Load:
-    """Look twice, ``over_s`` apart; our own process and its descendants are not counted."""
-    before = look(root, clock())
+    """
+    Look twice, ``over_s`` apart; our own process and its descendants are not counted.
+
+    Args:
+        see: one look at the given time, where it is not ``/proc`` that tells.
+    """
+    see = see or (lambda t_s: look(root, t_s))
+    before = see(clock())
     sleep(over_s)
-    return between(before, look(root, clock()), os.getpid() if own_pid is None else own_pid)
+    return between(before, see(clock()), os.getpid() if own_pid is None else own_pid)
 
 
 def look(root: Path, t_s: float) -> Ticks:
@@ -110,22 +119,22 @@ def between(before: Ticks, after: Ticks, own_pid: int, n_neighbours: int = 5) ->
     )
 
 
-def _process(stat: str | None) -> _Process | None:
+def _process(stat: str | None) -> Process | None:
     head, _, tail = (stat or "").rpartition(")")
     words = tail.split()
     if len(words) < 13:
         return None
     # utime, stime and, of children that were waited for, cutime and cstime: else their time would look like others'
     ticks = [files.to_int(word) or 0 for word in words[11:15]]
-    return _Process(name=head.partition("(")[2], parent=files.to_int(words[1]) or 0, ticks=sum(ticks))
+    return Process(name=head.partition("(")[2], parent=files.to_int(words[1]) or 0, ticks=sum(ticks))
 
 
-def _is_kernel(pid: int, processes: Mapping[int, _Process]) -> bool:
+def _is_kernel(pid: int, processes: Mapping[int, Process]) -> bool:
     """Whether this is a thread of the kernel (child of kthreadd), which nobody can close."""
     return processes[pid].parent == 2 or (pid == 2 and processes[pid].name == "kthreadd")
 
 
-def _descendants(processes: Mapping[int, _Process], own_pid: int) -> set[int]:
+def _descendants(processes: Mapping[int, Process], own_pid: int) -> set[int]:
     ours = {own_pid}
     while True:
         more = {pid for pid, process in processes.items() if process.parent in ours} - ours
