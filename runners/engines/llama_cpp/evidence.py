@@ -45,8 +45,8 @@ class Evidence:
 
     @property
     def backend(self) -> str | None:
-        """Where the weights lie: "cpu" unless a GPU holds some of them."""
-        names = [name for name, kind, _ in self.buffers if kind == "model"]
+        """Where the weights lie: "cpu" unless a GPU holds some of them; a buffer of 0 bytes holds none."""
+        names = [name for name, kind, size in self.buffers if kind == "model" and size]
         on_gpu = [name for name in names if not _CPU_BUFFERS.match(name) and not name.endswith("_Host")]
         if not on_gpu:
             return "cpu" if names else None

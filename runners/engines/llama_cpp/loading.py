@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from runners import device
 from runners.contract import Flag, Loaded, ModelRef, Scalar
 from runners.engines.llama_cpp import binding, evidence, faults
 from runners.engines.llama_cpp.settings import FLASH_ATTENTION, KV_TYPES, LOAD_MODES, Settings
@@ -156,9 +157,7 @@ def read_back(
 ) -> Loaded:
     """Everything that is in effect now, from the library's calls and its log."""
     seen = evidence.read(binding.LOG)
-    is_on_cpu = seen.backend in {"cpu", None}
-    has_fallen_back = (settings.is_gpu_asked or api.llama_supports_gpu_offload()) and settings.n_gpu_layers != 0
-    flags = [Flag.CPU_FALLBACK] if is_on_cpu and has_fallen_back else []
+    flags = [Flag.CPU_FALLBACK] if has_fallen_back(api, settings, seen) else []
     model = _model_facts(api, model_handle)
     if model["is_synthetic"]:
         flags.append(Flag.SYNTHETIC)
@@ -180,6 +179,21 @@ def read_back(
             "warnings": list(seen.warnings),
         },
     )
+
+
+def has_fallen_back(api: Any, settings: Settings, seen: evidence.Evidence) -> bool:
+    """
+    Whether the CPU holds the weights though a GPU was to.
+
+    It was to when the arm asked for one, when the library has one, and when every machine of this kind has one and the
+    library was built without it. What counts is where the weights lie: the library's own line "offloaded 33/33 layers
+    to GPU" repeats what was asked.
+
+    Source:
+        llama-model.cpp of llama-cpp-python 0.3.20 to 0.3.36, ``load_tensors``; on a Mac unverified.
+    """
+    is_wanted = settings.is_gpu_asked or api.llama_supports_gpu_offload() or device.expects_gpu()
+    return bool(seen.backend in {"cpu", None} and is_wanted and settings.n_gpu_layers != 0)
 
 
 def vocabulary(api: Any, model_handle: Any) -> Vocabulary:

@@ -19,6 +19,7 @@ KV_TYPES = MappingProxyType(
 )
 _PLAIN_KV_TYPES = ("f32", "f16", "bf16")
 _ROOM_WHEN_NOT_SAID = 2048
+_ALL_LAYERS = -1  # "a negative value means all layers" from 0.3.20 on; in 0.3.16 it meant none
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
@@ -50,7 +51,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "repack": Option(type=bool, default=True, help="rearrange weights for this CPU while loading"),
         "n_gpu_layers": Option(
-            type=int, default=None, help="layers to put on the GPU, -1 = all; all where there is a GPU backend"
+            type=int, default=None, help="layers to put on the GPU, -1 = all, 0 = none; all, so on a Mac Metal computes"
         ),
         "check_tensors": Option(type=bool, default=False, help="read all weights and refuse NaN and infinity"),
     }
@@ -114,7 +115,7 @@ def _threads(value: Scalar | None) -> int:
 
 def _gpu_layers(value: Scalar | None) -> int:
     if value is None:
-        return -1
+        return _ALL_LAYERS
     if not isinstance(value, int) or value < -1:
         raise _refusal(f"n_gpu_layers cannot be {value!r}", "-1 means all layers, 0 none")
     return value
