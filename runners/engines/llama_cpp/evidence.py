@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 WARNING, ERROR = 3, 4
 _MIB = 1 << 20
+_GPU_MEMORY = "kIOGPUCommandBufferCallbackErrorOutOfMemory"
 _BUFFER = re.compile(r"^\w+:\s+(?P<name>\S+)\s+(?P<what>model|KV|compute|output) buffer size =\s*(?P<mib>[\d.]+) MiB")
 _CPU_BUFFERS = re.compile(r"^(CPU|AMX|BLAS|ACCEL)")
 _GPUS = (
@@ -76,9 +77,13 @@ def read(log: Iterable[tuple[int, str]]) -> Evidence:
 
 
 def first_error(log: Iterable[tuple[int, str]]) -> str | None:
-    """The first error in the log: the cause; those after it only repeat that something failed."""
+    """
+    The first error in the log: the cause; those after it only repeat that something failed.
+
+    Metal is the exception: its first line says that a command buffer failed, its second one why.
+    """
     errors = [text.strip() for level, text in log if level == ERROR and text.strip()]
-    return errors[0] if errors else None
+    return next((text for text in errors if _GPU_MEMORY in text), errors[0] if errors else None)
 
 
 def _flash_attention(texts: Sequence[str]) -> bool | None:

@@ -14,7 +14,7 @@ from runners.errors import EngineDied, FailureKind, ModelError, RunnerError, Run
 _AGAIN = "fetch or write the file again: phibench models rm, then phibench models synth"
 _SMALLER = "choose a smaller model, format or context: phibench models list tells what fits"
 _OUT_OF_MEMORY = re.compile(
-    r"bad_alloc|failed to allocate|unable to allocate|out of memory|cannot allocate", re.IGNORECASE
+    r"bad_alloc|failed to allocate|unable to allocate|out ?of ?memory|insufficient memory|cannot allocate", re.IGNORECASE
 )
 _LOOKS_LIKE = (
     (b"<!DOCTYPE", "an HTML page"),
@@ -96,7 +96,7 @@ def of_decode(code: int, first_error: str | None) -> RunnerError:
     line = f": {_without_function(first_error)}" if first_error else ""
     if code == 1:
         return RunnerUnavailable(FailureKind.UNSUPPORTED, f"the context is full{line}", "give the arm a larger n_ctx")
-    if code == -2:
+    if code == -2 or _OUT_OF_MEMORY.search(line):  # Metal gives -3 and says so in words alone
         return ModelError(FailureKind.OUT_OF_MEMORY, f"no memory to compute a batch{line}", _SMALLER)
     return EngineDied(FailureKind.CRASHED, f"llama_decode gave up with code {code}{line}", "phibench doctor")
 

@@ -13,7 +13,7 @@ import stand_in_llama_cpp
 
 from runners import device
 from runners.contract import Flag, Loaded
-from runners.engines.llama_cpp import LlamaCppEngine, binding, loading, settings
+from runners.engines.llama_cpp import LlamaCppEngine, binding, evidence, faults, loading, settings
 
 METAL = """\
 ggml_metal_device_init: GPU name:   MTL0 (Apple M1)
@@ -121,3 +121,15 @@ def test_a_log_that_says_nothing_is_not_taken_for_metal(monkeypatch: pytest.Monk
     mac(monkeypatch)
     found = loaded("", has_gpu=True)
     assert (found.backend, found.flags) == (None, (Flag.CPU_FALLBACK,))
+
+
+def test_a_gpu_without_memory_is_typed_as_memory() -> None:
+    log = [
+        (4, "ggml_metal_synchronize: error: command buffer 0 failed with status 5\n"),
+        (4, "error: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)\n"),
+        (4, "graph_compute: ggml_backend_sched_graph_compute_async failed with error -1\n"),
+    ]
+    fault = faults.of_decode(-3, evidence.first_error(log))
+    assert fault.kind == "out_of_memory"
+    assert "Insufficient Memory" in fault.message
+    assert faults.of_decode(-3, evidence.first_error(log[:1])).kind == "crashed"
