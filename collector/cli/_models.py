@@ -1,5 +1,6 @@
 """The catalogue and files, shown to people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -7,14 +8,16 @@ from rich.text import Text
 
 from collector import catalog, models, numbers, physics
 from collector.catalog import CatalogModel
-from collector.cli._tables import plain_table
+from collector.cli._tables import fitted, plain_table
 from collector.errors import UsageError
-from collector.models import layout
+from collector.models import formats
 from collector.paths import shown
 from runners import device, registry
 from runners.contract import ModelRef, ModelShape
 
 _CONTEXT_FOR_FIT = 4096
+_HEADS = {"mlx_4bit_g64": "mlx"}
+"""Shorter, so that the table fits into 80 columns."""
 
 
 def overview(engine: str | None) -> list[dict[str, Any]]:
@@ -23,24 +26,47 @@ def overview(engine: str | None) -> list[dict[str, Any]]:
         _check_engine(engine)
     present = {(ref.model, ref.quant) for ref in models.local()}
     free = device.available_memory_bytes()
+    quants = models.QUANTS if engine is None else models.QUANTS_OF[models.format_of_engine(engine)]
     rows = []
     for model in catalog.models().values():
         support = model.engines.get(engine) if engine else None
         if support is None or support.is_supported:
-            rows.append(_row(model, present, free))
+            rows.append(_row(model, quants, present, free))
     return rows
+
+
+def quant_to_write(model: str, engine: str | None, quant: str | None) -> str:
+    """
+    The format that is asked for by an engine, by name, or by both.
+
+    Raises:
+        UsageError: no such engine, no such format, or one that the engine does not read.
+        ModelError: the engine cannot run the model.
+    """
+    if engine is None:
+        return quant or models.DEFAULT_QUANT
+    if engine not in models.ENGINES:
+        raise UsageError(f"no model can be written for {engine!r}", registry.did_you_mean(engine, models.ENGINES))
+    wanted = quant or models.default_quant(engine)
+    models.check_quant(wanted, engine)
+    catalog.refuse(model, engine)
+    return wanted
 
 
 def print_overview(screen: Console, rows: list[dict[str, Any]]) -> None:
     """Sizes in GiB in 80 columns; a star marks what is present, brackets what does not fit into memory now."""
-    table = plain_table("model", "params", *models.QUANTS, "licence", right=["params", *models.QUANTS])
+    quants = [quant for quant in models.QUANTS if any(quant in row["tensor_bytes"] for row in rows)]
+    heads = [_HEADS.get(quant, quant) for quant in quants]
+    table = plain_table("model", "params", *heads, "licence", right=["params", *heads])
     for row in rows:
-        sizes = [_size(row, quant) for quant in models.QUANTS]
+        sizes = [_size(row, quant) for quant in quants]
         table.add_row(row["id"], f"{row['n_params'] / 1e9:.2f} B", *sizes, _short(row["licence"]))
-    screen.print(table)
+    screen.print(fitted(screen, table))
     screen.print("sizes in GiB; * is here, (brackets) does not fit into free memory at 4,096 tokens")
     if any(size is None for row in rows for size in row["tensor_bytes"].values()):
-        screen.print(f"{numbers.UNKNOWN} cannot be made for llama.cpp; the reason: phibench models show MODEL")
+        screen.print(f"{numbers.UNKNOWN} cannot be made in this format; the reason: phibench models show MODEL")
+    if any(head != quant for head, quant in zip(heads, quants, strict=True)):
+        screen.print(f"mlx is {models.default_quant('mlx')}, the format of the engine mlx; the others are llama.cpp's")
     screen.print(f"write one: phibench models synth MODEL --quant Q; they lie in {models.cache_dir()}", soft_wrap=True)
 
 
@@ -74,9 +100,8 @@ def _print_file(screen: Console, ref: ModelRef) -> None:
     screen.print(f"tokenizer: {'yes' if ref.has_tokenizer else 'none that means anything'}; digest {ref.digest}")
 
 
-def _row(model: CatalogModel, present: set[tuple[str, str]], free: int | None) -> dict[str, Any]:
-    is_known = model.shape.architecture in layout.ARCHITECTURES
-    sizes = {q: layout.tensor_bytes(model.shape, q) if is_known else None for q in models.QUANTS}
+def _row(model: CatalogModel, quants: Sequence[str], present: set[tuple[str, str]], free: int | None) -> dict[str, Any]:
+    sizes = {q: _tensor_bytes(model, q) for q in quants}
     n_ctx = min(_CONTEXT_FOR_FIT, model.shape.context_length)
     needs = {q: physics.memory_bytes(model.shape, n, n_ctx).total_bytes for q, n in sizes.items() if n is not None}
     return {
@@ -88,7 +113,7 @@ def _row(model: CatalogModel, present: set[tuple[str, str]], free: int | None) -
         "tensor_bytes": sizes,
         "needed_bytes": needs,
         "fits": {q: None if free is None else need <= free for q, need in needs.items()},
-        "present": [q for q in models.QUANTS if (model.id, q) in present],
+        "present": [q for q in quants if (model.id, q) in present],
         "engines": model.engines,
     }
 
@@ -103,17 +128,22 @@ def _size(row: dict[str, Any], quant: str) -> str:
 
 def _sizes(model: CatalogModel) -> list[str]:
     """Each format: how large, what it needs at 4,096 tokens, where it lies if it is here."""
-    if model.shape.architecture not in layout.ARCHITECTURES:
-        return []
     paths = {ref.quant: ref.path for ref in models.local() if ref.model == model.id}
     n_ctx = min(_CONTEXT_FOR_FIT, model.shape.context_length)
     lines = []
     for quant in models.QUANTS:
-        n_bytes = layout.tensor_bytes(model.shape, quant)
+        n_bytes = _tensor_bytes(model, quant)
+        if n_bytes is None:
+            continue
         need = physics.memory_bytes(model.shape, n_bytes, n_ctx).total_bytes
         here = f"; here: {shown(str(paths[quant]))}" if quant in paths else ""
         lines.append(f"{quant}: {numbers.size(n_bytes)}, needs {numbers.size(need)} at {n_ctx:,} tokens{here}")
     return lines
+
+
+def _tensor_bytes(model: CatalogModel, quant: str) -> int | None:
+    """None where no file of this architecture can be written."""
+    return formats.tensor_bytes(model.shape, quant) if formats.is_writable(model.shape, quant) else None
 
 
 def _published(file: catalog.PublishedFile) -> str:

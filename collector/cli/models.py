@@ -31,7 +31,7 @@ def list_models(*, engine: str | None, as_json: bool) -> None:
 @click.argument("model")
 @json_option
 def show_model(model: str, *, as_json: bool) -> None:
-    """Show one model: MODEL is a catalogue id or the path of a GGUF."""
+    """Show one model: MODEL is a catalogue id, the path of a GGUF or the folder of an MLX model."""
     from collector import catalog
     from collector import models as present
     from collector.cli import _models as shown
@@ -46,11 +46,12 @@ def show_model(model: str, *, as_json: bool) -> None:
 
 @models.command("synth")
 @click.argument("model")
-@click.option("--quant", default="q4_0", show_default=True, metavar="Q", help="q4_0, q4_k_m, q8_0 or f16.")
+@click.option("--engine", metavar="E", help="Write it for this engine: llama_cpp (GGUF) or mlx.  [default: llama_cpp]")
+@click.option("--quant", metavar="Q", help="q4_0 (default), q4_k_m, q8_0, f16; for mlx mlx_4bit_g64.")
 @click.option("--force", "is_forced", is_flag=True, help="Write it again even if it is there.")
 @json_option
 @quiet_option
-def synth(model: str, *, quant: str, is_forced: bool, as_json: bool, is_quiet: bool) -> None:
+def synth(model: str, *, engine: str | None, quant: str | None, is_forced: bool, as_json: bool, is_quiet: bool) -> None:
     """
     Write MODEL in full size with random weights.
 
@@ -58,11 +59,13 @@ def synth(model: str, *, quant: str, is_forced: bool, as_json: bool, is_quiet: b
     every table.
     """
     from collector import models as present
+    from collector.cli import _models
     from collector.cli._output import console
     from collector.cli._perform import synthesis_progress
     from collector.paths import shown
 
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
+    quant = _models.quant_to_write(model, engine, quant)
     label = f"{model} {quant}"
     with synthesis_progress(screen) as on_progress:
         ref = present.find_or_synthesise(

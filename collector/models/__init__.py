@@ -1,33 +1,41 @@
 """
 Models on this machine: synthesised, found in the cache folder, or given by path.
 
-A file's metadata is read, not guessed; what is written here carries ``synthetic`` and is used again.
+A GGUF is one file, an MLX model a folder; the engine decides which of the two a catalogue model is. What is there is
+read, not guessed; what is written here carries ``synthetic`` and is used again.
 """
 
-import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from collector import catalog
 from collector.errors import UsageError
-from collector.models import layout
-from collector.models.artifact import from_path
+from collector.models import artifact, disk, formats, mlx_artifact, synth_gguf, synth_mlx
+from collector.models.formats import (
+    DEFAULT_QUANT,
+    ENGINES,
+    QUANTS,
+    QUANTS_OF,
+    check_quant,
+    default_quant,
+    engine_of_format,
+    format_of_engine,
+)
 from collector.models.gguf_header import read_header
-from collector.models.layout import QUANTS
 from collector.models.recipe import Recipe
-from collector.models.synth_gguf import sweep, write_recipe
 from collector.paths import cache_folder
 from runners.contract import ModelRef, ModelShape
 from runners.errors import FailureKind, ModelError
 
 __all__ = [
-    "QUANTS", "cache_dir", "find_or_synthesise", "from_path", "is_path", "local", "path_of", "remove", "resolve",
-    "size_bytes",
+    "DEFAULT_QUANT", "ENGINES", "QUANTS", "QUANTS_OF", "cache_dir", "check_engine", "check_quant", "default_quant",
+    "engine_of_format", "find_or_synthesise", "format_of_engine", "format_of_path", "from_path", "is_path", "local",
+    "path_of", "remove", "resolve", "size_bytes",
 ]  # fmt: skip
 
-DEFAULT_QUANT = "q4_0"
 OnBytes = Callable[[int, int], None]
+_PARTS = (".safetensors", ".json")
 
 
 def cache_dir() -> Path:
@@ -40,7 +48,28 @@ def is_path(model: str) -> bool:
     """Whether a model is given by path rather than by its name in the catalogue."""
     if model in catalog.models():
         return False
-    return model.endswith(".gguf") or os.sep in model or Path(model).is_file()
+    return model.endswith(".gguf") or os.sep in model or os.path.lexists(model)
+
+
+def format_of_path(path: str | Path) -> str:
+    """The format that a path is taken for: an MLX model is a folder."""
+    return formats.MLX if os.path.isdir(Path(path).expanduser()) else formats.GGUF  # noqa: PTH112  # never raises
+
+
+def from_path(path: str | Path) -> ModelRef:
+    """
+    An artifact from a GGUF file or an MLX folder, by what it says of itself.
+
+    Raises:
+        ModelError: missing, damaged, of another kind, or no whole language model; says what it looks like.
+    """
+    place = Path(path).expanduser()
+    if format_of_path(place) == formats.MLX:
+        return mlx_artifact.from_folder(place)
+    if place.suffix in _PARTS and os.path.isfile(place.parent / "config.json"):  # noqa: PTH113  # never raises
+        message = f"{place.name} is one file of an MLX model, which is a folder"
+        raise ModelError(FailureKind.MODEL_INVALID, message, f"give the folder: {place.parent}")
+    return artifact.from_path(place)
 
 
 def size_bytes(model_id: str, quant: str) -> int:
@@ -48,15 +77,16 @@ def size_bytes(model_id: str, quant: str) -> int:
     Exact bytes of a model's tensors in a format; nothing is written.
 
     Raises:
-        UsageError: unknown format. ModelError: no GGUF of this architecture can be made.
+        UsageError: unknown format. ModelError: no such file of this architecture can be made.
     """
     check_quant(quant)
-    return layout.tensor_bytes(_synthesisable(model_id), quant)
+    return formats.tensor_bytes(_synthesisable(model_id, quant), quant)
 
 
 def path_of(model_id: str, quant: str) -> Path:
-    """Where a synthetic model lies, or would."""
-    return cache_dir() / "synthetic" / f"{model_id}-{quant}.gguf"
+    """Where a synthetic model lies, or would: a file or a folder."""
+    ending = "" if formats.format_of(quant) == formats.MLX else ".gguf"
+    return cache_dir() / "synthetic" / f"{model_id}-{quant}{ending}"
 
 
 def find_or_synthesise(
@@ -69,33 +99,52 @@ def find_or_synthesise(
         PhibenchError: too little disk, folder not writable. UsageError, ModelError: unknown name or format.
     """
     check_quant(quant)
-    model, shape = catalog.find(model_id), _synthesisable(model_id)
+    model, shape = catalog.find(model_id), _synthesisable(model_id, quant)
     recipe = Recipe(model=model_id, name=f"{model.name} (synthetic)", shape=shape, quant=quant, rope=dict(model.rope))
     path = path_of(model_id, quant)
     found = None if is_forced else _current(path, recipe)
     if found is not None:
         return found
-    write_recipe(path, recipe, on_progress)
+    write = synth_mlx.write_recipe if formats.format_of(quant) == formats.MLX else synth_gguf.write_recipe
+    write(path, recipe, on_progress)
     return from_path(path)
 
 
 def resolve(model: str, quant: str | None, engine: str, on_progress: OnBytes | None = None) -> ModelRef:
     """
-    The artifact for an arm: a file by path, else the catalogue's model, synthesised if need be.
+    The artifact for an arm: a file or folder by path, else the catalogue's model, synthesised if need be.
 
     Raises:
         UsageError, ModelError, PhibenchError: as the functions above.
     """
     if is_path(model):
-        return from_path(model)
+        ref = from_path(model)
+        check_engine(ref, engine)
+        return ref
     catalog.refuse(model, engine)
-    return find_or_synthesise(model, quant or DEFAULT_QUANT, on_progress)
+    wanted = quant or default_quant(engine)
+    check_quant(wanted, engine)
+    return find_or_synthesise(model, wanted, on_progress)
+
+
+def check_engine(ref: ModelRef, engine: str) -> None:
+    """
+    Refuse a file whose format the engine does not read.
+
+    Raises:
+        ModelError: unsupported; the remedy names the engine that does.
+    """
+    if ref.format == format_of_engine(engine):
+        return
+    able = engine_of_format(ref.format)
+    message = f"{engine} reads {format_of_engine(engine).upper()}, and {ref.model} is {ref.format.upper()}"
+    raise ModelError(FailureKind.UNSUPPORTED, message, f"--engine {able}")
 
 
 def local() -> list[ModelRef]:
     """Every readable model in the cache folder, by name; a damaged one is left out."""
     found = []
-    for path in sorted(cache_dir().glob("**/*.gguf")):
+    for path in sorted([*cache_dir().glob("**/*.gguf"), *_mlx_folders(cache_dir())]):
         try:
             found.append(from_path(path))
         except ModelError:
@@ -114,45 +163,29 @@ def remove(model_id: str, quant: str | None = None) -> int:
     if quant is not None:
         check_quant(quant)
     paths = [p for q in ((quant,) if quant else QUANTS) if (p := path_of(model_id, q)).exists()]
-    freed = sweep(path_of(model_id, DEFAULT_QUANT).parent, f"{model_id}-")
+    freed = disk.sweep(path_of(model_id, DEFAULT_QUANT).parent, f"{model_id}-")
     if not paths and not freed:
         raise UsageError(f"no {model_id} {quant or ''}".rstrip() + " is here", "phibench models list")
-    for path in paths:
-        freed += path.stat().st_size
-        path.unlink()
-    return freed
+    return freed + sum(disk.remove(path) for path in paths)
 
 
-def check_quant(quant: str) -> None:
-    """
-    Refuse a format that cannot be synthesised.
-
-    Raises:
-        UsageError: with the nearest one.
-    """
-    if quant in QUANTS:
-        return
-    close = difflib.get_close_matches(quant.lower(), QUANTS, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(QUANTS)}."
-    raise UsageError(f"there is no format {quant!r}", hint)
+def _mlx_folders(root: Path) -> Iterator[Path]:
+    """Folders with a configuration; those of writers at work begin with a dot and are none yet."""
+    for config in root.glob("**/config.json"):
+        if not config.parent.name.startswith("."):
+            yield config.parent
 
 
-def _synthesisable(model_id: str) -> ModelShape:
+def _synthesisable(model_id: str, quant: str) -> ModelShape:
     shape = catalog.find(model_id).shape
-    if shape.architecture not in layout.ARCHITECTURES:
-        raise ModelError(
-            FailureKind.UNSUPPORTED,
-            f"{model_id} cannot be written as GGUF: llama.cpp has no {shape.architecture} architecture",
-            "models that can: phibench models list --engine llama_cpp",
-        )
+    formats.check_writable(model_id, shape, quant)
     return shape
 
 
 def _current(path: Path, recipe: Recipe) -> ModelRef | None:
-    """The file, if it is whole and says that it was made by this very recipe."""
+    """The artifact, if it is whole and says that it was made by this very recipe."""
     try:
-        if read_header(path).metadata.get("phibench.recipe") != recipe.digest:
-            return None
-        return from_path(path)
+        said = mlx_artifact.recipe_of(path) if path.is_dir() else read_header(path).metadata.get("phibench.recipe")
+        return from_path(path) if said == recipe.digest else None
     except ModelError:
         return None

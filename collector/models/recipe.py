@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.models import layout
+from collector.models import formats
 from runners.contract import ModelShape
 from runners.wire import canonical
 
@@ -24,7 +24,7 @@ class Recipe:
         model: catalogue id, None for a shape that is in no catalogue.
         name: ``general.name``.
         shape: hyperparameters; small ones for tests work too.
-        quant: one of ``layout.QUANTS``.
+        quant: one of ``formats.QUANTS``.
         seed: of all random bits.
         rope: ``theta``, and ``original_context`` for a model with long rope factors.
     """
@@ -40,7 +40,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.shape.vocab_size < LEAST_VOCABULARY:
             raise ValueError(f"a vocabulary has at least {LEAST_VOCABULARY} tokens, not {self.shape.vocab_size}")
-        layout.tensors(self.shape, self.quant)
+        formats.tensor_bytes(self.shape, self.quant)
 
     @property
     def digest(self) -> str:

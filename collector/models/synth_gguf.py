@@ -7,31 +7,28 @@ and renamed, so a half-written model cannot be taken for one; memory stays at on
 """
 
 import contextlib
-import errno
-import fcntl
 import os
-import shutil
-import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from collector.errors import PhibenchError
 from collector.models import layout
+from collector.models.disk import (
+    OnBytes,
+    beside,
+    check_room,
+    disk_error,
+    flushing,
+    ignore,
+    sweep,
+    sync_folder,
+)
 from collector.models.layout import Tensor
 from collector.models.recipe import Recipe
 from collector.models.synth_metadata import add_metadata, rope_factors
 from runners.contract import ModelShape
 
-OnBytes = Callable[[int, int], None]
 _SLICE_BYTES = 4 << 20
-_HEADER_ROOM = 16 << 20
-_PARTIAL = ".partial"
-_FLUSH_EVERY_S = 0.25
-_SURELY_LOCKED_AFTER_S = 60.0
 
 
 def write_gguf(
@@ -74,39 +71,13 @@ def write_recipe(path: Path, recipe: Recipe, on_progress: OnBytes | None = None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
-        _check_room(path, sum(t.n_bytes for t in tensors))
-        with _beside(path) as partial:
-            _write(partial, recipe, tensors, on_progress or _ignore)
+        check_room(path, sum(t.n_bytes for t in tensors))
+        with beside(path) as partial:
+            _write(partial, recipe, tensors, on_progress or ignore)
             partial.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as exc:
-        raise _disk_error(exc, path) from exc
-
-
-def sweep(folder: Path, prefix: str = "") -> int:
-    """Remove what writers left that were killed; bytes that were freed. A living writer holds a lock on its file."""
-    freed = 0
-    for path in folder.glob(f".{prefix}*{_PARTIAL}"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if time.time() - status.st_mtime < _SURELY_LOCKED_AFTER_S:
-                continue  # just created: its writer may not have locked it yet
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            freed += status.st_size
-    return freed
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A locked new file in the same folder, gone at the end unless it was renamed."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{_PARTIAL}")
-    with partial.open("xb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield partial
-        finally:
-            partial.unlink(missing_ok=True)
+        raise disk_error(exc, path) from exc
 
 
 def _write(path: Path, recipe: Recipe, tensors: tuple[Tensor, ...], on_progress: OnBytes) -> None:
@@ -128,41 +99,13 @@ def _write(path: Path, recipe: Recipe, tensors: tuple[Tensor, ...], on_progress:
         for values in factors.values():
             file.write(values.tobytes())
             writer.write_padding(file, values.nbytes)
-        with _flushing(file):
+        with flushing(file):
             _write_tensors(file, writer, tensors, recipe.seed, on_progress)
         file.flush()
         os.fsync(file.fileno())
     finally:
         with contextlib.suppress(OSError):  # a full disk is told once, by the write that hit it
             writer.close()
-
-
-@contextmanager
-def _flushing(file: IO[bytes]) -> Iterator[None]:
-    """
-    Let the disk work while we write: a fifth faster, and progress does not stand at its end.
-
-    The kernel would keep gigabytes back until the last flush. It tells a fault of the disk only once, to whichever
-    flush comes first, so a fault here is kept and raised.
-    """
-    is_over, faults = threading.Event(), list[OSError]()
-
-    def flush() -> None:
-        while not faults and not is_over.wait(_FLUSH_EVERY_S):
-            try:
-                os.fsync(file.fileno())
-            except OSError as exc:
-                faults.append(exc)
-
-    thread = threading.Thread(target=flush, name="flush", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-    if faults:
-        raise faults[0]
 
 
 def _write_tensors(file: IO[bytes], writer: Any, tensors: tuple[Tensor, ...], seed: int, on_progress: OnBytes) -> None:
@@ -218,34 +161,3 @@ def _add_info(writer: Any, tensor: Tensor) -> None:
     else:
         byte_shape = gguf.quant_shape_to_byte_shape(rows, kind)
         writer.add_tensor_info(tensor.name, byte_shape, np.dtype(np.uint8), tensor.n_bytes, raw_dtype=kind)
-
-
-def _check_room(path: Path, n_bytes: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if free < n_bytes + _HEADER_ROOM:
-        missing = (n_bytes + _HEADER_ROOM - free) / (1 << 30)
-        raise PhibenchError(
-            f"{path.name} takes {n_bytes / (1 << 30):.2f} GiB and {missing:.2f} GiB of that are missing on the disk",
-            "free some room (phibench models rm MODEL), or set PHIBENCH_MODELS to a folder on another disk",
-        )
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that the new name, too, outlives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _disk_error(exc: OSError, path: Path) -> PhibenchError:
-    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        message = f"the disk filled up while {path.name} was written; what was written is removed again"
-        return PhibenchError(message, "free some room, or set PHIBENCH_MODELS to a folder on another disk")
-    reason = exc.strerror or str(exc)
-    return PhibenchError(f"{path} cannot be written: {reason}", "set PHIBENCH_MODELS to a folder you may write")
-
-
-def _ignore(n_done: int, n_total: int) -> None:
-    """Nobody wants to know."""

@@ -9,7 +9,7 @@ import pytest
 
 from collector import catalog, models
 from collector.errors import PhibenchError, UsageError
-from collector.models import layout, synth_gguf
+from collector.models import disk, layout
 from collector.models.gguf_header import read_header
 from collector.models.synth_gguf import write_gguf
 from runners.contract import EventType, Job, ModelRef, ModelShape, Workload
@@ -93,7 +93,7 @@ def test_the_catalogues_model_is_written_once_and_used_again(monkeypatch: pytest
 
 def test_too_little_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(synth_gguf.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(PhibenchError, match="missing on the disk") as caught:
         write(tmp_path)
     assert "PHIBENCH_MODELS" in caught.value.remedy

@@ -15,9 +15,10 @@ import pytest
 
 from collector import catalog, models
 from collector.errors import PhibenchError
-from collector.models import synth_gguf
+from collector.models import disk
+from collector.models.disk import sweep
 from collector.models.recipe import Recipe
-from collector.models.synth_gguf import sweep, write_gguf
+from collector.models.synth_gguf import write_gguf
 from runners.contract import ModelShape
 
 SHAPE = ModelShape(
@@ -125,7 +126,7 @@ def test_a_disk_that_fills_up_at_the_last_flush_is_said_and_nothing_stays(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(synth_gguf.os, "fsync", full)
+    monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(PhibenchError, match="the disk filled up"):
         write_gguf(tmp_path / "x.gguf", name="tiny", shape=SHAPE, quant="q4_0")
     assert list(tmp_path.iterdir()) == []
@@ -138,8 +139,8 @@ def test_a_fault_that_an_early_flush_met_is_not_lost(tmp_path: Path, monkeypatch
         if next(flushes, False):
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(synth_gguf.os, "fsync", once)
-    monkeypatch.setattr(synth_gguf, "_FLUSH_EVERY_S", 0.001)
+    monkeypatch.setattr(disk.os, "fsync", once)
+    monkeypatch.setattr(disk, "FLUSH_EVERY_S", 0.001)
     with pytest.raises(PhibenchError, match="Input/output error"):
         write_gguf(tmp_path / "x.gguf", name="tiny", shape=SHAPE, quant="q4_0", on_progress=lambda *_: time.sleep(0.01))
     assert list(tmp_path.iterdir()) == []
