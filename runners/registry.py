@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from runners import interpreter
 from runners.contract import Engine, Option, Scalar
@@ -10,6 +10,7 @@ from runners.errors import FailureKind, RunnerUnavailable
 
 ENGINES: Mapping[str, str] = {
     "llama_cpp": "runners.engines.llama_cpp:LlamaCppEngine",
+    "mlx": "runners.engines.mlx:MlxEngine",
     "fake": "runners.engines.fake:FakeEngine",
     "replay": "runners.engines.replay:ReplayEngine",
 }
@@ -38,9 +39,16 @@ def check_available(engine: Engine) -> None:
     """
     reason = engine.unavailable_because()
     if reason is not None:
-        remedy = interpreter.install(engine.distribution) if engine.distribution else ""
         message = f"{engine.name} cannot be used {interpreter.place()}: {reason}"
-        raise RunnerUnavailable(FailureKind.UNAVAILABLE, message, remedy)
+        raise RunnerUnavailable(FailureKind.UNAVAILABLE, message, how_to_install(engine))
+
+
+def how_to_install(engine: Engine) -> str:
+    """The command that makes an engine usable in the environment of this process; empty when it needs nothing."""
+    own: Callable[[], str] | None = getattr(engine, "how_to_install", None)
+    if own is not None:
+        return own()
+    return interpreter.install(engine.distribution) if engine.distribution else ""
 
 
 def check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:
