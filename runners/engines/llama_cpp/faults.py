@@ -14,7 +14,7 @@ from runners.errors import EngineDied, FailureKind, ModelError, RunnerError, Run
 _AGAIN = "fetch or write the file again: phibench models rm, then phibench models synth"
 _SMALLER = "choose a smaller model, format or context: phibench models list tells what fits"
 _OUT_OF_MEMORY = re.compile(
-    r"bad_alloc|failed to allocate|unable to allocate|out ?of ?memory|insufficient memory|cannot allocate", re.IGNORECASE
+    r"bad_alloc|(failed|unable) to allocate|cannot allocate|out ?of ?memory|insufficient memory", re.IGNORECASE
 )
 _LOOKS_LIKE = (
     (b"<!DOCTYPE", "an HTML page"),
