@@ -41,8 +41,12 @@ def is_chunked(trace: Trace) -> bool:
 
 
 def gaps_s(trace: Trace) -> tuple[float, ...]:
-    """Seconds between tokens, shape (n_tokens - 1,); empty where no gap belongs to a single token."""
-    if trace.granularity is not Granularity.TOKEN or is_chunked(trace):
+    """
+    Seconds between tokens, shape (n_tokens - 1,).
+
+    Empty where no gap belongs to a single token, and where an engine that works ahead shifts the times in between.
+    """
+    if trace.granularity is not Granularity.TOKEN or is_chunked(trace) or not trace.are_gaps_exact:
         return ()
     times = _deliveries(trace).dt_ns
     return tuple((b - a) / 1e9 for a, b in pairwise(times))

@@ -84,4 +84,6 @@ def _why(trace: Trace) -> str:
         return "one delivery only: a kernel measures a batch as a whole"
     if metrics.is_chunked(trace):
         return "several tokens came at once: the time of each is unknown"
+    if not trace.are_gaps_exact:
+        return "the engine works ahead: only the first and the last time are exact"
     return f"timed {trace.granularity} by {trace.granularity}, not token by token"

@@ -145,6 +145,20 @@ def test_chunks_count_their_tokens_and_have_no_gaps() -> None:
     assert metrics.definition_in_effect(metrics.BY_NAME["decode_tok_per_s"], is_chunked=True) == "decode.gap_chunk1"
 
 
+def test_an_engine_that_works_ahead_has_rates_and_no_gaps() -> None:
+    """Its first and last time are exact; those in between would make percentiles and stalls of nothing."""
+    dt_ns = tuple(1_000_000_000 + i * 50_000_000 for i in range(400))
+    exact = Trace(t0_ns=0, dt_ns=dt_ns, n_prompt_tokens=64)
+    ahead = replace(exact, are_gaps_exact=False)
+    assert metrics.gaps_s(ahead) == ()
+    values, exact_values = metrics.derive(ahead, CHAT), metrics.derive(exact, CHAT)
+    assert exact_values["stall_count"] == 0
+    assert values == exact_values | {"stall_count": None}
+    gaps = {f"itl_p{p}_s" for p in (50, 95, 99)}
+    launches = [metrics.derive_launch(LaunchEvidence(workload=CHAT, traces=(trace,))) for trace in (exact, ahead)]
+    assert [sum(launch[name] is not None for name in gaps) for launch in launches] == [3, 0]
+
+
 @given(
     gaps=st.lists(st.integers(1, 10**10), min_size=2, max_size=40),
     shift=st.integers(0, 10**15),
