@@ -23,7 +23,7 @@ _PASSING = frozenset({"max_other_cpu_cores", "is_thermal_nominal", "min_free_byt
 _REMEDIES = {
     "max_other_cpu_cores": "close them, or measure later; phibench doctor names the busiest",
     "is_thermal_nominal": "let it cool down, or improve the airflow",
-    "is_low_power_off": "powerprofilesctl set balanced   (or the power settings of the desktop)",
+    "is_low_power_off": "powerprofilesctl set balanced   (on a Mac: sudo pmset -a lowpowermode 0)",
     "is_mains_power": "plug in the power supply",
     "min_free_bytes": "close other programs",
 }

@@ -1,18 +1,25 @@
-"""Engines: installed, able to compute on this CPU, built for it; and the compiler that would build them."""
+"""
+Engines: installed, able to compute here, built for this machine; and the compiler that would build them.
+
+Each engine says itself why it cannot be used and how it comes; what is said here is how much that matters. MLX belongs
+on a Mac with Apple silicon. On Linux its CPU backend is for tests, so its absence is no fault there.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 
 from collector.doctor import probe
 from collector.doctor.finding import Finding, Group, fix, note, ok
 from runners import registry
 from runners.contract import DeviceSnapshot, Engine
 
-_LIBRARIES = {"llama_cpp": "llama_cpp"}
+_LIBRARIES = {"llama_cpp": "llama_cpp", "mlx": "mlx"}
 _NATIVE = (("avx2", "AVX2"), ("avx512f", "AVX512"))
+_BUILT = frozenset({"llama_cpp"})
 _APT = "sudo apt install g++   (Debian, Ubuntu)   or   xcode-select --install   (macOS)"
 _GCC_WITH_SOUND_AMX = 13
 _COMPILERS = ("c++", "g++", "clang++")
@@ -33,14 +40,32 @@ def examine(
         if engine.is_simulated:
             simulated.append(name)
         elif reason is not None:
-            missing.append((name, reason))
+            missing.append((engine, reason))
         else:
             n_real += 1
             yield from _tried(engine, snapshot, trial, is_fresh=is_fresh)
-    for name, reason in missing:
-        yield fix(Group.ENGINES, f"{name} cannot be used: {reason}", probe.rebuild(), is_blocking=n_real == 0)
+    for engine, reason in missing:
+        yield _missing(engine, reason, snapshot, has_other=n_real > 0)
     if simulated:
         yield ok(Group.ENGINES, f"{', '.join(simulated)}: simulated, need no model")
+
+
+def _missing(engine: Engine, reason: str, snapshot: DeviceSnapshot, *, has_other: bool) -> Finding:
+    """An engine that cannot be used: to be mended where it belongs, else worth knowing."""
+    text = f"{engine.name} cannot be used: {reason}"
+    if engine.name != "mlx":
+        return fix(Group.ENGINES, text, probe.rebuild(), is_blocking=not has_other)
+    how = registry.how_to_install(engine)
+    if is_apple_silicon(snapshot):
+        return fix(Group.ENGINES, text, how)
+    if snapshot.kind == "mac":
+        return note(Group.ENGINES, f"{text}; llama_cpp is the engine of this Mac")
+    return note(Group.ENGINES, f"{text}. It is made for Apple silicon; on Linux it computes on the CPU, for tests", how)
+
+
+def is_apple_silicon(snapshot: DeviceSnapshot) -> bool:
+    """Whether this is a Mac with a chip of Apple's own, on which both engines compute on the GPU."""
+    return snapshot.kind == "mac" and snapshot.machine == "arm64"
 
 
 def verdict_of(
@@ -51,12 +76,21 @@ def verdict_of(
     is_fresh: bool = False,
 ) -> probe.Verdict:
     """What is remembered of this engine's library on this CPU if it was good, else a trial now (under a second)."""
-    key = probe.key_of(name, _LIBRARIES[name], snapshot.cpu_model) if name in _LIBRARIES else None
+    key = probe.key_of(_with_version(name), _LIBRARIES[name], snapshot.cpu_model) if name in _LIBRARIES else None
     verdict = None if is_fresh else probe.remembered(key)
     if verdict is None or not verdict.is_ok:
         verdict = trial(name)
         probe.remember(key, verdict)
     return verdict
+
+
+def _with_version(name: str) -> str:
+    """What an engine drives its library with is Python, and changes with its version alone."""
+    distribution = registry.load(name).distribution
+    try:
+        return f"{name} {metadata.version(distribution or name)}"
+    except metadata.PackageNotFoundError:
+        return name
 
 
 def _tried(
@@ -68,9 +102,23 @@ def _tried(
     if not verdict.is_ok:
         yield fix(Group.ENGINES, f"{title}: {verdict.message}{memory}", verdict.remedy, is_blocking=True)
         return
+    where = "" if verdict.backend is None else f" on {verdict.backend}"
     took = "" if verdict.took_s is None else f", {verdict.took_s:.1f} s"
-    yield ok(Group.ENGINES, f"{title} {verdict.message}{took}{memory}")
+    yield ok(Group.ENGINES, f"{title} {verdict.message}{where}{took}{memory}")
+    yield from off_gpu(engine.name, snapshot, verdict)
     yield from unused(engine.name, snapshot, verdict.build)
+
+
+def off_gpu(name: str, snapshot: DeviceSnapshot, verdict: probe.Verdict) -> Iterator[Finding]:
+    """An engine that computed on the CPU of a Mac whose GPU it is made for; unverified on a Mac."""
+    if not is_apple_silicon(snapshot) or verdict.backend != "cpu":
+        return
+    if snapshot.is_virtual:
+        yield note(Group.ENGINES, f"{name} computes on the CPU: a virtual Mac has no GPU that it can use")
+        return
+    text = f"{name} computed on the CPU, not on Metal: results are flagged cpu_fallback"
+    remedy = probe.rebuild(probe.METAL) if name in _BUILT else registry.how_to_install(registry.load(name))
+    yield fix(Group.ENGINES, text, remedy)
 
 
 def unused(name: str, snapshot: DeviceSnapshot, build: Mapping[str, object]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from runners.contract import DeviceSnapshot, Reading
 
 _SHOWN = (
     ("amx_int8", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("sve", "SVE"), ("i8mm", "I8MM"),
-    ("asimddp", "DotProd"),
+    ("asimddp", "DotProd"), ("dotprod", "DotProd"),
 )  # fmt: skip
 _GIB = 1 << 30
 _ROOMY_BYTES, _TIGHT_BYTES = 10 * 10**9, 10**9
@@ -30,8 +30,10 @@ def cpu(snapshot: DeviceSnapshot, n_threads: int, container: str | None = None) 
     sets = [shown for flag, shown in _SHOWN if flag in snapshot.cpu_features]
     if "AVX2" in sets or "AVX-512" in sets:
         sets = [name for name in sets if name != "AVX"]
-    words = [f"{snapshot.name}{usable}", " ".join(filter(None, [snapshot.os_version, snapshot.os_build]))]
+    system = [snapshot.os_name if snapshot.kind == "mac" else None, snapshot.os_version, snapshot.os_build]
+    words = [f"{snapshot.name}{usable}", " ".join(filter(None, system))]
     yield ok(Group.MACHINE, ", ".join(filter(None, [*words, ", ".join(sets)])))
+    yield from _kinds_of_cores(snapshot)
     n = snapshot.n_physical_cores
     if n is not None and n_threads < n:
         why = "performance cores, affinity and CPU quota leave no more"
@@ -44,6 +46,20 @@ def cpu(snapshot: DeviceSnapshot, n_threads: int, container: str | None = None) 
         yield note(Group.MACHINE, text)
 
 
+def _kinds_of_cores(snapshot: DeviceSnapshot) -> Iterator[Finding]:
+    """What a Mac says of its cores; nothing where there are no kinds of them."""
+    kinds = {
+        "performance cores": snapshot.n_performance_cores,
+        "efficiency cores": snapshot.n_efficiency_cores,
+        "GPU cores": snapshot.n_gpu_cores,
+    }
+    known = [f"{n} {kind}" for kind, n in kinds.items() if n]
+    if known:
+        limit = snapshot.gpu_wired_limit_bytes
+        own = "" if limit is None else f"; the GPU may hold {limit / _GIB:.1f} GiB, a limit that was set by hand"
+        yield ok(Group.MACHINE, f"{', '.join(known)}{own}")
+
+
 def memory(snapshot: DeviceSnapshot, reading: Reading) -> Iterator[Finding]:
     """Room for a model."""
     free, total = reading.free_memory_bytes, snapshot.memory_limit_bytes or snapshot.memory_bytes
@@ -54,6 +70,10 @@ def memory(snapshot: DeviceSnapshot, reading: Reading) -> Iterator[Finding]:
     if free < _TIGHT_BYTES:
         remedy = "close other programs, or give the container more memory"
         yield fix(Group.MACHINE, f"{text}: too little for any model", remedy, is_blocking=True)
+    elif reading.memory_pressure in {"warning", "critical"}:
+        used = "" if reading.swap_used_bytes is None else f", {reading.swap_used_bytes / _GIB:.1f} GiB swapped out"
+        remedy = "close other programs: a model that is swapped is measured at the speed of the disk"
+        yield fix(Group.MACHINE, f"{text}; memory pressure {reading.memory_pressure}{used}", remedy)
     elif free < _ROOMY_BYTES:
         yield note(Group.MACHINE, f"{text}: quickstart will scale down (it likes 10 GB)")
     else:
@@ -68,7 +88,8 @@ def power(reading: Reading) -> Iterator[Finding]:
     elif reading.is_on_battery is False:
         yield ok(Group.MACHINE, "mains power")
     if reading.is_low_power:
-        yield fix(Group.MACHINE, "a low-power mode is on: slower than this machine can be", _OUT_OF_LOW_POWER)
+        remedy = _OUT_OF_LOW_POWER_MAC if reading.thermal_pressure is not None else _OUT_OF_LOW_POWER
+        yield fix(Group.MACHINE, "a low-power mode is on: slower than this machine can be", remedy)
     elif reading.governor is not None:
         clock = "" if reading.frequency_hz is None else f", {reading.frequency_hz / 1e9:.1f} GHz now"
         yield ok(Group.MACHINE, f"frequency governor {reading.governor}{clock}")
@@ -77,12 +98,17 @@ def power(reading: Reading) -> Iterator[Finding]:
         remedy = "let it cool down; results until then are flagged hot"
         yield fix(Group.MACHINE, f"too hot{temperature}: the processor is being slowed", remedy)
     elif reading.thermal_state == "fair":
-        yield note(Group.MACHINE, f"warm{temperature}: within 10 K of being slowed")
+        pressure = f"thermal pressure {reading.thermal_pressure}: it is being slowed a little"
+        text = "within 10 K of being slowed" if reading.thermal_pressure is None else pressure
+        yield note(Group.MACHINE, f"warm{temperature}: {text}")
+    elif reading.thermal_pressure is not None:
+        yield ok(Group.MACHINE, f"cool enough: thermal pressure {reading.thermal_pressure}")
     elif reading.temperature_c is not None:
         yield ok(Group.MACHINE, f"cool enough{temperature}" if reading.thermal_state else f"temperature{temperature}")
 
 
 _OUT_OF_LOW_POWER = "powerprofilesctl set balanced   (or the power settings of the desktop)"
+_OUT_OF_LOW_POWER_MAC = "sudo pmset -a lowpowermode 0   (or System Settings, Battery)"
 
 
 def environment(variables: Mapping[str, str] = os.environ) -> Iterator[Finding]:

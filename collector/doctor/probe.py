@@ -17,25 +17,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from collector.doctor import tiny
 from collector.paths import cache_folder
-from runners.contract import Event, EventType, Job, ModelRef, ModelShape, Scalar, Workload
+from runners.contract import Event, EventType, Job, Scalar, Workload
 from runners.errors import FailureKind
 from runners.launch import launch
 from runners.wire import WireError, from_wire
 
 N_TOKENS = 64
 DEADLINE_S = 60.0
+_MLX = "mlx"  # comes compiled, so there is nothing to build again
 _BY_SIGNAL = frozenset({FailureKind.CRASHED, FailureKind.ABORTED})
 _FLAGS = "-C cmake.define.CMAKE_C_FLAGS=-U__AMX_INT8__ -C cmake.define.CMAKE_CXX_FLAGS=-U__AMX_INT8__"
-_SHAPE = ModelShape(
-    architecture="llama", n_layers=2, n_embd=256, n_ff=512, n_heads=4, n_kv_heads=4, head_dim=64, vocab_size=512,
-    context_length=512, is_tied=False, n_params=1_574_144,
-)  # fmt: skip
+METAL = "-C cmake.define.GGML_METAL=on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How the trial ended; ``build`` is what the engine's build says of itself."""
+    """
+    How the trial ended.
+
+    ``build`` is what the engine's build says of itself, ``backend`` where the tiny model's weights lay, ``flags`` the
+    engine's own doubts.
+    """
 
     is_ok: bool
     message: str
@@ -43,6 +47,8 @@ class Verdict:
     took_s: float | None = None
     version: str | None = None
     build: Mapping[str, Scalar | None]
+    backend: str | None = None
+    flags: tuple[str, ...] = ()
     is_lasting: bool = True
     is_remembered: bool = False
 
@@ -63,33 +69,52 @@ def try_engine(
         options: the engine's options, as in an arm.
         deadline_s: longest silence of the child.
     """
+    started = time.monotonic()
+    events = trial(engine, run=run, options=options, deadline_s=deadline_s)
+    return judge(events, time.monotonic() - started)
+
+
+def trial(
+    engine: str,
+    *,
+    run: Callable[[Job], Iterable[Event]] = launch,
+    options: Mapping[str, Scalar] | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> list[Event]:
+    """All events of one launch of the tiny model, which is gone afterwards; see :func:`try_engine`."""
     with tempfile.TemporaryDirectory(prefix="phibench-doctor-") as folder:
         job = Job(
             launch_id="doctor",
-            model=_tiny_model(engine, Path(folder)),
+            model=tiny.model_for(engine, Path(folder)),
             engine=engine,
             workload=Workload(name="doctor", n_prompt_tokens=32, n_generated_tokens=N_TOKENS),
             options=options or {},
             n_warmups=0,
             timeout_s=deadline_s,
         )
-        started = time.monotonic()
-        events = list(run(job))
-        return judge(events, time.monotonic() - started)
+        return list(run(job))
 
 
 def judge(events: list[Event], took_s: float) -> Verdict:
     """From a launch's events to a verdict with its remedy."""
-    hello = next((event.data for event in events if event.type is EventType.HELLO), {})
+    hello = _first(events, EventType.HELLO)
     facts = hello.get("engine") or {}
     build = dict(facts.get("build") or {})
     last = events[-1]
     if last.type is EventType.DONE:
-        text = f"decodes {N_TOKENS} tokens in a child process"
-        return Verdict(is_ok=True, message=text, took_s=took_s, version=facts.get("version"), build=build)
+        loaded = _first(events, EventType.LOADED)
+        return Verdict(
+            is_ok=True,
+            message=f"decodes {N_TOKENS} tokens in a child process",
+            took_s=took_s,
+            version=facts.get("version"),
+            build=build,
+            backend=loaded.get("backend"),
+            flags=tuple(loaded.get("flags") or ()),
+        )
     message, remedy = str(last.data["message"]), str(last.data.get("remedy") or "")
     is_illegal = "SIGILL" in message
-    if is_illegal or "SIGSEGV" in message:
+    if facts.get("engine") != _MLX and (is_illegal or "SIGSEGV" in message):
         remedy = rebuild()
         if has_feature(build, "AMX_INT8"):
             message += ": so end AMX kernels that gcc 12 compiled wrongly; -U__AMX_INT8__ leaves them out"
@@ -106,15 +131,19 @@ def judge(events: list[Event], took_s: float) -> Verdict:
     )
 
 
+def _first(events: Iterable[Event], kind: EventType) -> Mapping[str, Any]:
+    return next((event.data for event in events if event.type is kind), {})
+
+
 def has_feature(build: Mapping[str, Scalar | None], name: str) -> bool:
     """Whether a build was compiled with an instruction set; llama.cpp lists those that it has as ``NAME = 1``."""
     said = " | ".join(f"{key} = {value}" for key, value in build.items())
     return re.search(rf"\b{name}\b\s*=?\s*(1\b|True\b|\||,|$)", said) is not None
 
 
-def rebuild() -> str:
-    """The commands that compile the engine again for this CPU without the AMX kernels, by three roads."""
-    package = f"llama-cpp-python{_pin()} {_FLAGS}"
+def rebuild(flags: str = _FLAGS) -> str:
+    """The commands that compile llama.cpp again for this machine, by three roads."""
+    package = f"llama-cpp-python{_pin()} {flags}"
     return (
         "uv sync --reinstall-package llama-cpp-python   (in a checkout, whose settings have the flags)\n"
         f"uv pip install --reinstall-package llama-cpp-python --no-deps {package}\n"
@@ -129,21 +158,6 @@ def _pin() -> str:
         return f"=={metadata.version('llama-cpp-python')}"
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _tiny_model(engine: str, folder: Path) -> ModelRef:
-    from runners import registry
-
-    if "gguf" not in registry.load(engine).formats:
-        return ModelRef(model="tiny", format="none", quant="none")
-    from collector.models.synth_gguf import write_gguf
-
-    path = folder / "tiny.gguf"
-    write_gguf(path, name="tiny", shape=_SHAPE, quant="q4_0")
-    return ModelRef(
-        model="tiny", format="gguf", quant="q4_0", path=str(path), n_bytes=path.stat().st_size, is_synthetic=True,
-        shape=_SHAPE,
-    )  # fmt: skip
 
 
 def remembered(key: str | None, folder: Path | None = None) -> Verdict | None:
@@ -187,10 +201,12 @@ def _memory(path: Path) -> dict[str, Any]:
 def key_of(engine: str, package: str, cpu_model: str | None) -> str | None:
     """Engine, content of the package's shared libraries, CPU model; None when there are none to identify it by."""
     spec = find_spec(package)
-    if spec is None or not spec.origin:
+    folders = spec.submodule_search_locations if spec is not None else None  # mlx has no __init__, so no origin
+    if not folders:
         return None
     digest = hashlib.sha256(f"{engine}\0{cpu_model}".encode())
-    libraries = sorted(path for path in Path(spec.origin).parent.rglob("*.so*") if path.is_file())
+    names = (path for folder in folders for ending in ("*.so*", "*.dylib") for path in Path(folder).rglob(ending))
+    libraries = sorted(path for path in names if path.is_file())
     for library in libraries:
         digest.update(library.name.encode())
         with library.open("rb") as file:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from collector import gates
 from collector.doctor.finding import Finding, Group, fix, note, ok
 from collector.suite import DEFAULT_GATE
+from runners import device
 from runners.contract import DeviceSnapshot, Reading
 from runners.device import load
 from runners.device.lock import Holder, acquire, holder
@@ -27,7 +28,7 @@ def lock(look: Callable[[], Holder | None] = holder) -> Iterator[Finding]:
 
 
 def neighbours(
-    over_s: float, snapshot: DeviceSnapshot, watch: Callable[[float], load.Load] = load.watch
+    over_s: float, snapshot: DeviceSnapshot, watch: Callable[[float], load.Load] = device.watch
 ) -> Iterator[Finding]:
     """CPU time that others take while we look."""
     found = watch(over_s)

@@ -139,6 +139,7 @@ def test_engines_that_are_simulated_take_one_line() -> None:
 
 class Missing:
     name = "llama_cpp"
+    distribution = "llama-cpp-python"
     is_simulated = False
 
     def unavailable_because(self) -> str | None:

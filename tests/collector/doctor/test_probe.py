@@ -121,6 +121,26 @@ def test_a_cache_folder_that_cannot_be_written_is_no_fault(tmp_path: Path) -> No
     assert remembered("a", tmp_path / "file") is None
 
 
+def test_what_an_engine_says_of_where_it_computes() -> None:
+    verdict = try_engine("fake")
+    assert verdict.backend == "simulated"
+
+
+def test_mlx_comes_compiled_so_nothing_is_built_again() -> None:
+    events = ending("crashed", "the engine crashed with SIGSEGV while loading", {})
+    events[0].data["engine"]["engine"] = "mlx"
+    assert "llama-cpp-python" not in judge(events, 0.1).remedy
+
+
+def test_a_package_without_an_init_has_a_key_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mlx, whose library has another ending on a Mac."""
+    (tmp_path / "a_space" / "lib").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert key_of("x", "a_space", "cpu") is None
+    (tmp_path / "a_space/lib/libx.dylib").write_bytes(b"1")
+    assert key_of("x", "a_space", "cpu") is not None
+
+
 def test_the_key_follows_library_and_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "an_engine"
     (package / "lib").mkdir(parents=True)
