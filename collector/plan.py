@@ -12,6 +12,7 @@ from pathlib import Path
 
 from collector import catalog, models, paths, physics
 from collector.errors import ModelNotFound, UsageError
+from collector.models.wish import Wish
 from collector.suite import Arm, ArmSpec, Plan, Suite
 from runners import device, handover, interpreter, registry
 from runners.contract import Engine, ModelRef, Option, Scalar, Workload, WorkloadKind
@@ -40,19 +41,24 @@ def arm_specs(
         UsageError, RunnerUnavailable: a text that cannot be read, an unknown engine or option.
     """
     wanted_models = tuple(model_names) or suite.models or tuple(dict.fromkeys(a.model for a in suite.arms))
-    wanted_quants = tuple(quants) or suite.quants or (None,)
-    wanted_engines = tuple(engines) or suite.engines
+    wish = Wish(
+        engines=tuple(engines) or suite.engines,
+        quants=tuple(quants) or suite.quants or (None,),
+        are_engines_asked=bool(engines),
+        are_quants_asked=bool(quants),
+    )
     if arms:
-        found = [spec for text in arms for spec in _from_text(text, wanted_models, wanted_quants, wanted_engines)]
+        found = [spec for text in arms for spec in _from_text(text, wanted_models, wish)]
     elif suite.arms and not (model_names or quants or engines):
         found = list(suite.arms)
     else:
         found = [
-            ArmSpec(model=model, engine=engine, quant=_own_quant(model, quant))
+            ArmSpec(model=model, engine=engine, quant=quant)
             for model in wanted_models
-            for engine in wanted_engines
-            for quant in wanted_quants
+            for engine in wish.engines_for(model)
+            for quant in wish.quants_for(model, _engine(engine).name)
         ]
+        wish.check_all_used(found)
     unique: list[ArmSpec] = []
     for spec in found:
         _engine(spec.engine)
@@ -159,10 +165,16 @@ def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
     else:
         handover.check_engine(spec.python, spec.engine, paths.cache_folder())
     _check_options(engine, spec.options)
-    if engine.is_simulated or models.is_path(spec.model):
+    if engine.is_simulated:
+        return
+    if models.is_path(spec.model):
+        models.check_path(spec.model, spec.engine)
         return
     shape = catalog.find(spec.model).shape
     catalog.refuse(spec.model, spec.engine)
+    quant = spec.quant or models.default_quant(spec.engine)
+    models.check_quant(quant, spec.engine)
+    models.size_bytes(spec.model, quant)
     for workload in workloads:
         _check_context(spec.model, shape.context_length, workload)
 
@@ -239,8 +251,8 @@ def _from_catalogue(spec: ArmSpec) -> ModelRef:
     is_simulated = registry.load(spec.engine).is_simulated
     bare = ModelRef(
         model=spec.model,
-        format="none" if is_simulated else "gguf",
-        quant=spec.quant or models.DEFAULT_QUANT,
+        format="none" if is_simulated else models.format_of_engine(spec.engine),
+        quant=spec.quant or models.default_quant(spec.engine),
         is_synthetic=not is_simulated,
     )
     try:
@@ -267,14 +279,7 @@ def _check_options(engine: Engine, options: Mapping[str, Scalar]) -> None:
         raise UsageError(exc.message, exc.remedy) from exc
 
 
-def _own_quant(model: str, quant: str | None) -> str | None:
-    """A file has the format it has."""
-    return None if models.is_path(model) else quant
-
-
-def _from_text(
-    text: str, wanted_models: Sequence[str], wanted_quants: Sequence[str | None], wanted_engines: Sequence[str]
-) -> list[ArmSpec]:
+def _from_text(text: str, wanted_models: Sequence[str], wish: Wish) -> list[ArmSpec]:
     try:
         words = shlex.split(text)
     except ValueError as exc:
@@ -282,20 +287,19 @@ def _from_text(
     given = dict(_pair(word, text) for word in words)
     if not given:
         raise UsageError("--arm was given nothing", 'write --arm "engine=llama_cpp quant=q4_0"')
-    engine = _engine(given.get("engine", wanted_engines[0]))
-    options = {name: _typed(engine, name, value) for name, value in given.items() if name not in _ARM_FIELDS}
     chosen_models = [given["model"]] if "model" in given else wanted_models
-    chosen_quants = [given["quant"]] if "quant" in given else wanted_quants
+    usual = wish.engines_for(chosen_models[0])[0] if chosen_models else wish.engines[0]
+    engine = _engine(given.get("engine", usual))
+    options = {name: _typed(engine, name, value) for name, value in given.items() if name not in _ARM_FIELDS}
+    own = (
+        replace(wish, quants=(given["quant"],), are_quants_asked=True)
+        if "quant" in given
+        else replace(wish, are_quants_asked=False)
+    )
     return [
-        ArmSpec(
-            model=model,
-            engine=engine.name,
-            quant=_own_quant(model, quant),
-            python=given.get("python"),
-            options=options,
-        )
+        ArmSpec(model=model, engine=engine.name, quant=quant, python=given.get("python"), options=options)
         for model in chosen_models
-        for quant in chosen_quants
+        for quant in own.quants_for(model, engine.name)
     ]
 
 

@@ -29,7 +29,7 @@ from runners.contract import ModelRef, ModelShape
 from runners.errors import FailureKind, ModelError
 
 __all__ = [
-    "DEFAULT_QUANT", "ENGINES", "QUANTS", "QUANTS_OF", "cache_dir", "check_engine", "check_quant", "default_quant",
+    "DEFAULT_QUANT", "ENGINES", "QUANTS", "QUANTS_OF", "cache_dir", "check_path", "check_quant", "default_quant",
     "engine_of_format", "find_or_synthesise", "format_of_engine", "format_of_path", "from_path", "is_path", "local",
     "path_of", "remove", "resolve", "size_bytes",
 ]  # fmt: skip
@@ -118,27 +118,28 @@ def resolve(model: str, quant: str | None, engine: str, on_progress: OnBytes | N
         UsageError, ModelError, PhibenchError: as the functions above.
     """
     if is_path(model):
-        ref = from_path(model)
-        check_engine(ref, engine)
-        return ref
+        check_path(model, engine)
+        return from_path(model)
     catalog.refuse(model, engine)
     wanted = quant or default_quant(engine)
     check_quant(wanted, engine)
     return find_or_synthesise(model, wanted, on_progress)
 
 
-def check_engine(ref: ModelRef, engine: str) -> None:
+def check_path(path: str | Path, engine: str) -> None:
     """
-    Refuse a file whose format the engine does not read.
+    Refuse a file or folder whose format the engine does not read.
 
     Raises:
-        ModelError: unsupported; the remedy names the engine that does.
+        ModelError: unsupported; the remedy names the engine that does. Whatever ``from_path`` says of what is none.
     """
-    if ref.format == format_of_engine(engine):
+    form = format_of_path(path)
+    if form == format_of_engine(engine):
         return
-    able = engine_of_format(ref.format)
-    message = f"{engine} reads {format_of_engine(engine).upper()}, and {ref.model} is {ref.format.upper()}"
-    raise ModelError(FailureKind.UNSUPPORTED, message, f"--engine {able}")
+    from_path(path)
+    kind = {formats.GGUF: "a GGUF file", formats.MLX: "a folder, as MLX models are"}
+    message = f"{engine} cannot run {path}: it is {kind[form]}"
+    raise ModelError(FailureKind.UNSUPPORTED, message, f"--engine {engine_of_format(form)}")
 
 
 def local() -> list[ModelRef]:

@@ -9,7 +9,7 @@ from typing import Any
 from collector.models import mlx_layout
 from collector.models.gguf_header import invalid
 from collector.models.mlx_check import check_tensors
-from collector.models.mlx_folder import Folder, read_folder
+from collector.models.mlx_folder import Folder, method_of, read_folder
 from collector.models.mlx_quant import quant_of, weights_of
 from runners.contract import ModelRef, ModelShape
 
@@ -41,7 +41,7 @@ def from_folder(path: Path) -> ModelRef:
     return ModelRef(
         model=str(said.get("model") or name) if is_synthetic else name,
         format="mlx",
-        quant=quant_of(folder.tensors, shape, folder.config),
+        quant=method_of(folder.config) or quant_of(folder.tensors, shape, folder.config),
         path=str(path.absolute()),
         n_bytes=folder.n_bytes,
         tensor_bytes=folder.tensor_bytes,
@@ -77,14 +77,14 @@ def _name(path: Path) -> str:
 
 def _shape(folder: Folder) -> ModelShape | None:
     """
-    The hyperparameters; None when they are not all there, or for a mixture of experts.
+    The hyperparameters; None when they are not all there, for a mixture of experts, or for a foreign quantisation.
 
     Raises:
         ModelError: tensors of a known architecture are missing or do not follow from the configuration.
     """
     config = folder.config
     kind = str(config["model_type"])
-    if any(config.get(key) for key in _MIXTURES):
+    if any(config.get(key) for key in _MIXTURES) or method_of(config):
         return None
     try:
         n_embd, n_heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")

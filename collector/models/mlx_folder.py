@@ -67,7 +67,7 @@ def read_folder(path: Path) -> Folder:
         raise invalid(f"{path.name} holds no weights")
     _check_index(path, names)
     found = {tensor.name: tensor for shard in shards for tensor in shard.tensors}
-    _check_quantisation(path.name, config, found)
+    _check_quantisation(path, config, found)
     return Folder(path=path, config=config, config_bytes=content, shards=shards, tensors=found)
 
 
@@ -131,17 +131,22 @@ def _check_index(path: Path, present: Mapping[str, int]) -> None:
         raise invalid(f"{path.name} lacks {lost[0]}, which its index names")
 
 
-def _check_quantisation(name: str, config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> None:
+def method_of(config: Mapping[str, Any]) -> str | None:
+    """Which other method than MLX's the weights are quantised by, such as "awq"; mlx-lm converts some of them."""
+    foreign = config.get("quantization_config")
+    method = foreign.get("quant_method") if isinstance(foreign, dict) and "quantization" not in config else None
+    return method if isinstance(method, str) else None
+
+
+def _check_quantisation(path: Path, config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> None:
     """mlx-lm looks for packed weights only when the configuration says that there are some."""
     packed = next((tensor for tensor in tensors if tensor.endswith(".scales")), None)
-    quantisation = config.get("quantization")
-    foreign = config.get("quantization_config")
-    method = foreign.get("quant_method") if isinstance(foreign, dict) else None
-    if quantisation is None and isinstance(method, str):
-        message = f"{name} is quantised by {method}, not by MLX"
-        raise ModelError(FailureKind.UNSUPPORTED, message, _CONVERT)
-    if packed is not None and not isinstance(quantisation, dict):
+    inner = config.get("text_config")
+    places = (config, inner if isinstance(inner, dict) else {})
+    is_said = any(isinstance(place.get("quantization"), dict) for place in places)
+    is_foreign = any(method_of(place) for place in places) or (path / "hf_quant_config.json").exists()
+    if packed is not None and not is_said and not is_foreign:
         raise invalid(
-            f"{name} holds quantised weights ({packed}), and its config.json has no quantization",
+            f"{path.name} holds quantised weights ({packed}), and its config.json has no quantization",
             'add what it was converted with, such as "quantization": {"group_size": 64, "bits": 4}',
         )
