@@ -1,10 +1,11 @@
-"""A tiny GGUF, written once a session."""
+"""A tiny GGUF and a tiny MLX folder, written once a session."""
 
 from pathlib import Path
 
 import pytest
 
 from collector.models.synth_gguf import write_gguf
+from collector.models.synth_mlx import write_mlx
 from runners.contract import ModelShape
 
 
@@ -23,4 +24,12 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A phi3 of 1.6 million parameters in Q4_0; tests damage copies of it."""
     path = tmp_path_factory.mktemp("models") / "tiny.gguf"
     write_gguf(path, name="tiny phi-3", shape=tiny_shape(), quant="q4_0")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_mlx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same shape as an MLX folder in 4 bits; tests damage copies of it."""
+    path = tmp_path_factory.mktemp("models") / "tiny-mlx"
+    write_mlx(path, name="tiny phi-3", shape=tiny_shape())
     return path

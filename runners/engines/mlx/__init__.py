@@ -49,12 +49,14 @@ class MlxEngine:
         asked = settings.resolve(options)
         where = folder.read(model)
         api = binding.api()
-        started_ns = time.perf_counter_ns()
+        before_bytes, started_ns = api.core.get_active_memory(), time.perf_counter_ns()
         with loading.loaded_model(api, where, model, asked) as network:
-            load_s, memory = loading.timed_load(api, started_ns)
+            load_s = (time.perf_counter_ns() - started_ns) / 1e9
+            memory = loading.counters(api)
             trial = loading.tried(api, network, asked, where.model_type)
             if trial.fault is not None:
                 raise faults.of_logits(trial.fault)
-            loaded = loading.read_back(api, network, where, asked, trial, load_s=load_s, memory=memory)
             opened = Opened(api=api, network=network, asked=asked, kv_group_size=trial.kv_group_size)
+            weights_bytes = memory["active_memory"] - before_bytes
+            loaded = loading.read_back(opened, where, trial, load_s=load_s, weights_bytes=weights_bytes, memory=memory)
             yield MlxSession(opened, where, model, trial, loaded)

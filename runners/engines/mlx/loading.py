@@ -1,6 +1,5 @@
 """A model from settings, and what is in effect once it is there, read back from the engine's own arrays."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 from runners.contract import Flag, Loaded, ModelRef, Scalar
 from runners.engines.mlx import binding, faults, room, settings
 from runners.engines.mlx.binding import Api
+from runners.engines.mlx.calls import Opened
 from runners.engines.mlx.folder import Folder
 from runners.engines.mlx.settings import FLOAT32, STORED, Settings
 from runners.errors import RunnerError
@@ -51,6 +51,7 @@ def loaded_model(api: Api, folder: Folder, model: ModelRef, asked: Settings) -> 
     check_room(asked.n_ctx, folder.context_length)
     room.check(folder.tensor_bytes, f"the weights of {model.model}")
     core = api.core
+    core.clear_cache()
     core.reset_peak_memory()
     holder: list[Any] = []
     try:
@@ -175,16 +176,17 @@ def counters(api: Api) -> dict[str, int]:
 
 
 def read_back(
-    api: Api, network: Any, folder: Folder, asked: Settings, trial: Trial, *, load_s: float, memory: dict[str, int]
+    opened: Opened, folder: Folder, trial: Trial, *, load_s: float, weights_bytes: int, memory: dict[str, int]
 ) -> Loaded:
-    """Everything that is in effect now."""
+    """Everything that is in effect now; ``memory`` is what the library counted when the load ended."""
+    api, asked = opened.api, opened.asked
     backend = api.backend
     flags = [Flag.CPU_FALLBACK] if binding.IS_MAC and backend == "cpu" else []
     if folder.is_synthetic:
         flags.append(Flag.SYNTHETIC)
     return Loaded(
         load_s=load_s,
-        weights_bytes=memory["active_memory"],
+        weights_bytes=weights_bytes,
         kv_bytes=trial.kv_bytes_for(asked.n_ctx),
         backend=backend,
         n_threads=1 if backend == "cpu" else None,
@@ -198,15 +200,10 @@ def read_back(
             "compute_dtype": trial.compute_dtype,
             "wired_limit_bytes": wire(api),
         },
-        model=_model_facts(api, network, folder),
+        model=_model_facts(api, opened.network, folder),
         flags=tuple(flags),
         engine_reported={**memory, "memory_limit": api.core.get_memory_limit(), "device_info": _device_info(api)},
     )
-
-
-def timed_load(api: Api, started_ns: int) -> tuple[float, dict[str, int]]:
-    """Seconds since the load began, and the memory then."""
-    return (time.perf_counter_ns() - started_ns) / 1e9, counters(api)
 
 
 def _device_info(api: Api) -> dict[str, Any]:
