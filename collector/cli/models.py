@@ -5,11 +5,15 @@ from typing import Any
 import click
 
 from collector.cli._common import echo_json, json_option, quiet_option
+from collector.cli._pull import pull
 
 
 @click.group()
 def models() -> None:
-    """List, show, synthesise and remove models."""
+    """List, show, pull, synthesise and remove models."""
+
+
+models.add_command(pull)
 
 
 @models.command("list")
