@@ -17,9 +17,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from runners import registry
+from runners import device, registry
 from runners.contract import EventType, Job, Phase, Scalar, Session, Trace
-from runners.errors import FailureKind, RunnerError
+from runners.errors import FailureKind, RunnerError, RunnerUnavailable
 from runners.wire import WireError, from_wire, to_wire
 
 Send = Callable[[EventType, Mapping[str, Any]], None]
@@ -53,6 +53,7 @@ def run(job: Job, send: Send, wait_for_parent: Callable[[], None]) -> None:
     """Load, warm up, measure; each risky step is announced before it begins. Does not return once it is done."""
     engine = registry.load(job.engine)
     registry.check_available(engine)
+    _refuse_platform()
     registry.check_options(engine, job.options)
     send(EventType.HELLO, {"engine": to_wire(engine.facts()), "python_version": platform.python_version()})
     send(EventType.STARTING, {"phase": Phase.LOAD, "index": 0})
@@ -63,6 +64,14 @@ def run(job: Job, send: Send, wait_for_parent: Callable[[], None]) -> None:
         _measure(job, session, send)
         send(EventType.DONE, {})
         wait_for_parent()  # its last reading must still see the loaded model
+
+
+def _refuse_platform() -> None:
+    """An arm's own Python can be an Intel one on a Mac whose other Python is not."""
+    refusal = device.refuse_platform()
+    if refusal is not None:
+        reason, _, remedy = refusal.rpartition(". ")
+        raise RunnerUnavailable(FailureKind.UNSUPPORTED, reason or refusal, remedy)
 
 
 def failure(kind: FailureKind, message: str, remedy: str = "", detail: str = "") -> dict[str, str]:

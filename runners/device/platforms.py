@@ -12,7 +12,7 @@ WINDOWS = (
 )
 ROSETTA = (
     "this Python is built for Intel and runs under Rosetta, so every speed would be that of the translator. "
-    "Use a Python for Apple silicon:  uv python install 3.11 && uv run --python 3.11 phibench doctor"
+    "Use a Python for Apple silicon:  uv run --python cpython-3.11-macos-aarch64-none phibench doctor"
 )
 UNKNOWN = "phibench reads /proc and /sys, which {name} does not have. Run it on Linux, macOS or in WSL 2."
 

@@ -5,9 +5,14 @@ import sys
 
 import pytest
 
-from runners import device
+from collector.cli import cli
+from collector.cli._common import run_guarded
+from runners import device, worker
+from runners.contract import Job, ModelRef, Workload
 from runners.device import files, macos
+from runners.device.macos import facts
 from runners.device.platforms import refuse_platform
+from runners.errors import RunnerUnavailable
 
 M1 = """\
 hw.model: MacBookAir10,1
@@ -33,6 +38,27 @@ def test_windows_is_refused_with_the_command() -> None:
 def test_rosetta_is_refused() -> None:
     assert "Rosetta" in str(refuse_platform("darwin", lambda: True))
     assert refuse_platform("darwin", lambda: False) is None
+
+
+def test_a_mac_that_says_it_translates_is_refused_by_command_and_worker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From what sysctl prints to what a person reads: the command ends before it begins, a worker with a kind."""
+    monkeypatch.setattr(facts, "read", lambda: files.parse_fields("sysctl.proc_translated: 1\n"))
+    monkeypatch.setattr(device, "refuse_platform", lambda: refuse_platform("darwin"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert run_guarded(cli) == 1
+    said = capsys.readouterr().err
+    assert "Rosetta" in said
+    assert "cpython-3.11-macos-aarch64-none" in said
+    job = Job(
+        launch_id="a", model=ModelRef(model="m", format="none", quant="none"), engine="fake",
+        workload=Workload(name="w", n_prompt_tokens=1, n_generated_tokens=1),
+    )  # fmt: skip
+    with pytest.raises(RunnerUnavailable, match="Rosetta") as refused:
+        worker.run(job, lambda *_: None, lambda: None)
+    assert refused.value.kind == "unsupported"
+    assert refused.value.remedy.startswith("Use a Python for Apple silicon")
 
 
 def test_linux_is_welcome_and_others_are_not() -> None:
