@@ -86,9 +86,14 @@ def quiet_option(command: F) -> F:
 
 
 def echo_json(schema: str, data: Any, warnings: Sequence[str] = ()) -> None:
+    """Print data in the one envelope."""
+    click.echo(envelope(schema, data, warnings))
+
+
+def envelope(schema: str, data: Any, warnings: Sequence[str] = ()) -> str:
     """The one envelope: {"schema": "phibench.<name>/1", "data": ..., "warnings": [...]}; unknown values are null."""
-    envelope = {"schema": f"phibench.{schema}/1", "data": _with_nulls(data), "warnings": list(warnings)}
-    click.echo(json.dumps(envelope, indent=2, ensure_ascii=False, allow_nan=False))
+    found = {"schema": f"phibench.{schema}/1", "data": _with_nulls(data), "warnings": list(warnings)}
+    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def warn(message: str) -> None:

@@ -1,6 +1,5 @@
 """``phibench doctor``."""
 
-import contextlib
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +7,16 @@ from typing import Any
 
 import click
 
-from collector.cli._common import EXIT_DONE, EXIT_FAILED, db_option, echo_json, json_option, leave, quiet_option
+from collector.cli._common import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    db_option,
+    echo_json,
+    envelope,
+    json_option,
+    leave,
+    quiet_option,
+)
 
 _DEFAULT = "-"
 
@@ -19,7 +27,8 @@ _DEFAULT = "-"
 @quiet_option
 @click.option(
     "--report", "report", metavar="PATH", is_flag=False, flag_value=_DEFAULT, default=None,
-    help="Write the same as JSON, to send along.  [default PATH: doctor.json in the results folder]",
+    help="Write all that shows whether this machine is read rightly, as JSON without names, to send along.  "
+    "[default PATH: doctor.json in the results folder]",
 )  # fmt: skip
 @click.option("--fresh", "is_fresh", is_flag=True, help="Try the engines again, whatever is remembered of them.")
 def doctor(*, db: str, as_json: bool, is_quiet: bool, report: str | None, is_fresh: bool) -> None:
@@ -38,11 +47,10 @@ def doctor(*, db: str, as_json: bool, is_quiet: bool, report: str | None, is_fre
             continue
         _show(finding, "" if finding.group == group else finding.group)
         group = finding.group
-    data = _data(findings)
     if as_json:
-        echo_json("doctor", data)
+        echo_json("doctor", _data(findings))
     if report is not None:
-        _write_report(report, data, is_silent=as_json)
+        _write_report(report, findings, is_silent=as_json or is_quiet)
     leave(EXIT_FAILED if is_blocked(findings) else EXIT_DONE)
 
 
@@ -65,14 +73,15 @@ def _data(findings: Iterable[Any]) -> dict[str, Any]:
     return {"findings": rows, "device": device.snapshot(), "reading": device.machine_reading()}
 
 
-def _write_report(report: str, data: dict[str, Any], *, is_silent: bool) -> None:
+def _write_report(report: str, findings: Iterable[Any], *, is_silent: bool) -> None:
+    from collector.doctor import report as reports
     from collector.paths import default_export_path, shown
 
     path = default_export_path("doctor.json") if report == _DEFAULT else Path(report)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
-        echo_json("doctor", data)
     if not is_silent:
-        click.echo(
-            f"\nwritten to {shown(path)}; it names paths and busy programs of this machine: look before you send it"
-        )
+        click.echo("\nmaking the report, about ten seconds")
+    data = reports.collect(reports.rows(findings))
+    reports.write(path, envelope("doctor", data) + "\n")
+    if not is_silent:
+        click.echo(reports.summary(data))
+        click.echo(f"written to {shown(path)}, without names and serial numbers; look through it before you send it")
