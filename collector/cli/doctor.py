@@ -84,4 +84,7 @@ def _write_report(report: str, findings: Iterable[Any], *, is_silent: bool) -> N
     reports.write(path, envelope("doctor", data) + "\n")
     if not is_silent:
         click.echo(reports.summary(data))
-        click.echo(f"written to {shown(path)}, without names and serial numbers; look through it before you send it")
+        click.echo(
+            f"written to {shown(path)}, without your name, folders and serial numbers; it names busy programs: look "
+            "through it before you send it"
+        )

@@ -29,12 +29,26 @@ def messages(data: dict[str, Any], group: str) -> list[str]:
     return [row["message"] for row in data["findings"] if row["group"] == group]
 
 
+def check_report(path: Path) -> None:
+    """It holds each engine's trial and the verdicts, and nothing of where this home folder or test lies."""
+    text = path.read_text(encoding="utf-8")
+    report = json.loads(text)
+    assert report["schema"] == "phibench.doctor/1"
+    checks = {check["name"]: check["outcome"] for check in report["data"]["checks"]}
+    assert checks["llama_cpp"] == checks["rss grows"] == "pass"
+    assert {"device", "readings", "engines", "held", "findings", "commands"} <= report["data"].keys()
+    llama_cpp = next(engine for engine in report["data"]["engines"] if engine["engine"] == "llama_cpp")
+    assert llama_cpp["facts"]["build"]["system_info"]
+    assert llama_cpp["loaded"]["backend"] == "cpu"
+    assert f"{Path.home()}/" not in text
+
+
 def test_the_engine_is_tried_once_and_remembered(tmp_path: Path) -> None:
     result = doctor(tmp_path, "--json", "--report", "report.json")
     assert result.returncode == 0, result.stdout + result.stderr
     envelope = json.loads(result.stdout)
     assert envelope["schema"] == "phibench.doctor/1"
-    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["schema"] == "phibench.doctor/1"
+    check_report(tmp_path / "report.json")
     data = envelope["data"]
     assert {row["group"] for row in data["findings"]} == {"machine", "engines", "models", "storage", "quiet"}
     assert "decodes 64 tokens in a child process" in messages(data, "engines")[0]

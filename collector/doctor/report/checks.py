@@ -14,6 +14,7 @@ from collector.doctor.report.answers import Answer
 from collector.doctor.report.holding import Held
 from collector.doctor.report.trials import Trial
 from runners.contract import DeviceSnapshot, Reading
+from runners.device import files
 
 _MIB = 1 << 20
 _LEAST_GROWTH, _MOST_GROWTH = 0.95, 1.15
@@ -69,8 +70,9 @@ def _known(name: str, value: Any) -> Check:
 def _of_mac(evidence: Evidence) -> Iterator[Check]:
     snapshot, after = evidence.snapshot, evidence.after
     parsed = {answer.name: answer.parsed for answer in evidence.answers}
-    release = int((snapshot.os_version or "0").partition(".")[0] or 0)
-    yield _check("macOS", release >= _OLDEST_MACOS if release else None, f"{snapshot.os_version}; MLX needs 14")
+    release = files.to_int((snapshot.os_version or "").partition(".")[0])
+    is_recent = None if release is None else release >= _OLDEST_MACOS or not is_apple_silicon(snapshot)
+    yield _check("macOS", is_recent, f"{snapshot.os_version}; MLX needs {_OLDEST_MACOS}")
     translated = parsed.get("facts", {}).get("sysctl.proc_translated")
     yield _check("not under Rosetta", None if translated is None else translated == "0", f"translated: {translated}")
     kinds = (snapshot.n_performance_cores, snapshot.n_efficiency_cores)
