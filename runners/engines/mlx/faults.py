@@ -79,7 +79,7 @@ def no_memory(for_what: str, text: str) -> ModelError:
 
 def _explained(exc: Exception, text: str) -> str:
     if isinstance(exc, KeyError):
-        return f"config.json lacks {text}"
+        return f"{'its weights lack' if '.' in text else 'config.json lacks'} {text}"
     absent = re.search(r"missing \d+ required positional arguments?: (.+)", text)
     return f"config.json lacks {absent[1]}" if absent else text
 

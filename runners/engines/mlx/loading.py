@@ -49,7 +49,7 @@ def loaded_model(api: Api, folder: Folder, model: ModelRef, asked: Settings) -> 
         RunnerError: typed from what the library raised.
     """
     check_room(asked.n_ctx, folder.context_length)
-    room.check(folder.tensor_bytes, f"the weights of {model.model}")
+    room.check(_least_bytes(api, folder, asked), f"the weights of {model.model}")
     core = api.core
     core.clear_cache()
     core.reset_peak_memory()
@@ -71,6 +71,11 @@ def loaded_model(api: Api, folder: Folder, model: ModelRef, asked: Settings) -> 
     finally:
         holder.clear()
         core.clear_cache()
+
+
+def _least_bytes(api: Api, folder: Folder, asked: Settings) -> int:
+    """Weights in memory: of 4 bits a ninth is 16-bit scales and biases, which take twice the room as float32."""
+    return folder.tensor_bytes + (folder.tensor_bytes // 9 if is_converted(api, asked.compute_dtype) else 0)
 
 
 def is_converted(api: Api, compute_dtype: str) -> bool:

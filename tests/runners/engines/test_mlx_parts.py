@@ -296,6 +296,7 @@ MODEL = ModelRef(model="m", format="mlx", quant="q", path="/nowhere/m")
         (ValueError("Missing 6 parameters: \nmodel.layers.0.x,\nmodel"), "model_invalid", "Missing 6 parameters"),
         (ValueError("Expected shape (400, 32) but received shape (512, 32) for x"), "model_invalid", "(512, 32)"),
         (KeyError("model_type"), "model_invalid", "config.json lacks 'model_type'"),
+        (KeyError("lm_head.weight"), "model_invalid", "its weights lack 'lm_head.weight'"),
         (
             TypeError("ModelArgs.__init__() missing 1 required positional argument: 'hidden_size'"),
             "model_invalid",
