@@ -6,6 +6,7 @@ engine cannot run, a prompt longer than the context, a model that does not fit.
 """
 
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -172,9 +173,10 @@ def check_spec(spec: ArmSpec, workloads: Iterable[Workload]) -> None:
         return
     shape = catalog.find(spec.model).shape
     catalog.refuse(spec.model, spec.engine)
-    quant = spec.quant or models.default_quant(spec.engine)
-    models.check_quant(quant, spec.engine)
-    models.size_bytes(spec.model, quant)
+    if models.real(spec.model, spec.quant, spec.engine) is None:
+        quant = spec.quant or models.default_quant(spec.engine)
+        models.check_quant(quant, spec.engine)
+        models.size_bytes(spec.model, quant)
     for workload in workloads:
         _check_context(spec.model, shape.context_length, workload)
 
@@ -210,7 +212,15 @@ def _check_context(model: str, context_length: int, workload: Workload) -> None:
 
 
 def _check_memory(arm: Arm, workload: Workload) -> None:
-    need = physics.memory_of_arm(arm.model.shape, arm.model.tensor_bytes, workload.n_context_tokens, arm.options)
+    need = physics.memory_of_arm(
+        arm.model.shape,
+        arm.model.tensor_bytes,
+        workload.n_context_tokens,
+        arm.options,
+        engine=arm.engine,
+        backend="metal" if sys.platform == "darwin" else "cpu",
+        n_prefill_tokens=workload.n_depth_tokens + workload.n_prompt_tokens,
+    )
     free = device.available_memory_bytes()
     if need is None or free is None or need.total_bytes <= free:
         return
@@ -247,8 +257,11 @@ def _arm(spec: ArmSpec, model: ModelRef) -> Arm:
 
 
 def _from_catalogue(spec: ArmSpec) -> ModelRef:
-    """Shape and size by name; a simulated engine may be given any name."""
+    """Shape and size by name, of the file itself where it was pulled; a simulated engine may be given any name."""
     is_simulated = registry.load(spec.engine).is_simulated
+    found = None if is_simulated else models.real(spec.model, spec.quant, spec.engine)
+    if found is not None:
+        return found
     bare = ModelRef(
         model=spec.model,
         format="none" if is_simulated else models.format_of_engine(spec.engine),

@@ -25,7 +25,15 @@ _KINDS: Mapping[RoomKind, str] = {
 
 def need_of(cell: CellResult) -> MemoryNeed | None:
     """What arithmetic says that a cell takes; None when its shape is unknown."""
-    return physics.memory_of_arm(cell.arm.shape, cell.arm.tensor_bytes, _asked_tokens(cell), cell.arm.options)
+    return physics.memory_of_arm(
+        cell.arm.shape,
+        cell.arm.tensor_bytes,
+        _asked_tokens(cell),
+        cell.arm.options,
+        engine=cell.arm.engine,
+        backend=cell.backend,
+        n_prefill_tokens=cell.workload.n_prompt_tokens + cell.workload.n_depth_tokens,
+    )
 
 
 def peak_of(cell: CellResult) -> tuple[str, Estimate] | None:

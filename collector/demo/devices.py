@@ -91,7 +91,7 @@ class Machine:
     def is_too_small_for(self, job: Job) -> bool:
         """Whether the process would be ended for its memory."""
         need = physics.memory_of_arm(
-            job.model.shape, job.model.tensor_bytes, job.workload.n_context_tokens, job.options
+            job.model.shape, job.model.tensor_bytes, job.workload.n_context_tokens, job.options, engine=job.engine
         )
         return need is not None and self.limit_bytes is not None and need.total_bytes > self.limit_bytes
 

@@ -54,12 +54,14 @@ def from_folder(path: Path) -> ModelRef:
 
 def recipe_of(path: Path) -> str | None:
     """
-    The digest of the recipe by which a folder was written; None when its files do not agree on one.
+    The digest of the recipe by which a folder was written; None when its files do not agree on one, or one is gone.
 
     Raises:
         ModelError: it cannot be read.
     """
     folder = read_folder(path)
+    if not (path / "tokenizer.json").is_file():
+        return None
     said = folder.config.get("phibench")
     found = {said.get("recipe") if isinstance(said, dict) else None}
     found |= {shard.metadata.get("phibench.recipe") for shard in folder.shards}

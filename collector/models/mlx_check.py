@@ -29,6 +29,8 @@ def check_tensors(there: Mapping[str, Stored], shape: ModelShape, name: str) -> 
     """
     if shape.architecture not in mlx_layout.ARCHITECTURES:
         return
+    if shape.n_heads % shape.n_kv_heads:
+        raise invalid(f"{name}: {shape.n_heads} heads cannot share {shape.n_kv_heads} of keys and values")
     for matrix in mlx_layout.matrices(shape):
         _check_matrix(there, matrix, name)
     for vector, n in mlx_layout.vectors(shape):

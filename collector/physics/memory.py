@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collector.physics import mlx_memory
 from runners.contract import ModelShape, Scalar
 
 _PADDED_TO = 256
@@ -30,7 +31,9 @@ class MemoryNeed:
 
 
 def kv_bytes_per_element(options: Mapping[str, Scalar]) -> float:
-    """Bytes of one number of the cache under an arm's options; F16 where they say nothing."""
+    """Bytes of one number of the cache under an arm's options of either engine; F16 where they say nothing."""
+    if "kv_bits" in options:
+        return mlx_memory.kv_bytes_per_element(options, backend=None)
     return _KV_BYTES.get(str(options.get("kv_type", "f16")), 2.0)
 
 
@@ -77,20 +80,45 @@ def memory_bytes(
 
 
 def memory_of_arm(
-    shape: ModelShape | None, tensor_bytes: int | None, n_context_tokens: int, options: Mapping[str, Scalar]
+    shape: ModelShape | None,
+    tensor_bytes: int | None,
+    n_context_tokens: int,
+    options: Mapping[str, Scalar],
+    *,
+    engine: str = "llama_cpp",
+    backend: str | None = None,
+    n_prefill_tokens: int | None = None,
 ) -> MemoryNeed | None:
     """
     The need of an arm for a workload, its options heeded; the one prediction that refuses and that tables show.
+
+    Args:
+        shape: hyperparameters; None where they are not known.
+        tensor_bytes: of the weights in the file.
+        n_context_tokens: depth, prompt and answer together.
+        options: of the arm.
+        engine: whose buffers are predicted: ``mlx``, or llama.cpp's for every other.
+        backend: in effect or expected, where the engine's need depends on it.
+        n_prefill_tokens: depth and prompt; None = the whole context.
 
     Returns:
         None when shape or size is unknown.
     """
     if shape is None or tensor_bytes is None:
         return None
+    n_ctx = int(options.get("n_ctx", n_context_tokens))
+    if engine == "mlx":
+        part = mlx_memory.need(shape, tensor_bytes, n_ctx, options, backend=backend, n_prefill_tokens=n_prefill_tokens)
+        return MemoryNeed(
+            weights_bytes=part.weights_bytes,
+            kv_bytes=part.kv_bytes,
+            compute_bytes=part.compute_bytes,
+            total_bytes=part.weights_bytes + part.kv_bytes + part.compute_bytes + part.overhead_bytes,
+        )
     return memory_bytes(
         shape,
         tensor_bytes,
-        n_ctx=int(options.get("n_ctx", n_context_tokens)),
+        n_ctx=n_ctx,
         n_ubatch=int(options.get("n_ubatch", 512)),
         kv_bytes_per_element=kv_bytes_per_element(options),
         is_flash_attention=options.get("flash_attn") != "off",

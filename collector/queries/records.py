@@ -191,8 +191,16 @@ class CellResult:
     @property
     def predicted_bytes(self) -> int | None:
         """Memory that the shape and the context ask for; None when the shape is unknown."""
-        asked = self.workload.n_prompt_tokens + self.workload.n_generated_tokens + self.workload.n_depth_tokens
-        need = physics.memory_of_arm(self.arm.shape, self.arm.tensor_bytes, asked, self.arm.options)
+        n_prefilled = self.workload.n_prompt_tokens + self.workload.n_depth_tokens
+        need = physics.memory_of_arm(
+            self.arm.shape,
+            self.arm.tensor_bytes,
+            n_prefilled + self.workload.n_generated_tokens,
+            self.arm.options,
+            engine=self.arm.engine,
+            backend=self.backend,
+            n_prefill_tokens=n_prefilled,
+        )
         return need.total_bytes if need else None
 
 

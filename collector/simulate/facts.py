@@ -59,14 +59,21 @@ def passed(job: Job, condition: Condition | None) -> Mapping[str, Any]:
 def loaded(load_s: float, job: Job) -> Mapping[str, Any]:
     """What the engine says once a model is there; keys, values and compute buffer as physics has them."""
     model, n_tokens = job.model, job.workload.n_context_tokens
-    return _loaded(load_s, model, n_tokens, tuple(sorted(job.options.items())))
+    n_prefilled = n_tokens - job.workload.n_generated_tokens
+    return _loaded(load_s, model, job.engine, (n_tokens, n_prefilled), tuple(sorted(job.options.items())))
 
 
 @cache
 def _loaded(
-    load_s: float, model: ModelRef, n_tokens: int, options: tuple[tuple[str, Scalar], ...]
+    load_s: float,
+    model: ModelRef,
+    engine: str,
+    n_tokens: tuple[int, int],
+    options: tuple[tuple[str, Scalar], ...],
 ) -> Mapping[str, Any]:
-    need = physics.memory_of_arm(model.shape, model.tensor_bytes, n_tokens, dict(options))
+    need = physics.memory_of_arm(
+        model.shape, model.tensor_bytes, n_tokens[0], dict(options), engine=engine, n_prefill_tokens=n_tokens[1]
+    )
     facts = Loaded(
         load_s=load_s,
         weights_bytes=model.tensor_bytes,
@@ -91,7 +98,15 @@ def totals(job: Job, os_name: str, log_factor: float) -> Mapping[str, Any]:
     model = job.model
     if model.tensor_bytes is None:
         return {}
-    need = physics.memory_of_arm(model.shape, model.tensor_bytes, job.workload.n_context_tokens, job.options)
+    n_tokens = job.workload.n_context_tokens
+    need = physics.memory_of_arm(
+        model.shape,
+        model.tensor_bytes,
+        n_tokens,
+        job.options,
+        engine=job.engine,
+        n_prefill_tokens=n_tokens - job.workload.n_generated_tokens,
+    )
     beside = OVERHEAD_BYTES + (need.kv_bytes + need.compute_bytes if need else 0)
     peak = model.tensor_bytes + round(beside * math.exp(log_factor))
     if os_name == "iOS":
