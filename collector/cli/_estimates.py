@@ -8,6 +8,7 @@ from collector import numbers, queries, stats
 from collector.cli._tables import plain_table
 from collector.errors import PhibenchError
 from collector.forecast import Forecast, plan_forecast
+from collector.paths import shown
 from collector.plan import arm_specs, of_suite, unwritten
 from collector.queries import LastRates
 from collector.schedule import headlines
@@ -62,6 +63,9 @@ def announce(console: Console, plan: Plan, forecast: Forecast, *, is_fixed: bool
     if plan.precision_frac is not None:
         blocks = f"at most {blocks}, until every interval is within ±{100 * plan.precision_frac:g} %"
     console.print(f"plan    {plan.suite}: {cells} × {blocks}, a fresh process each, seed {plan.seed}")
+    for arm in plan.arms:
+        if arm.model.path is not None and not arm.model.is_synthetic:
+            console.print(f"weights {arm.label}: real, {shown(arm.model.path)}", soft_wrap=True)
     shorter = "" if is_fixed else "; shorter: --blocks N"
     console.print(f"time    {sentence(forecast)}{shorter}")
     console.print(f"tells   {tellable(plan)}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """`phibench models pull`: real weights from a model hub."""
 
+import shlex
 from typing import Any
 
 import click
@@ -60,7 +61,8 @@ def _conclude(screen: Any, record: Any, engine: str | None) -> None:
     from collector.paths import shown
 
     screen.print(f"here    {record.model} {record.quant}: {shown(record.path)}", soft_wrap=True)
-    screen.print(f"next    phibench run quick --model {record.model} --engine {engine} --quant {record.quant}")
+    model = shlex.quote(record.path) if "/" in record.model else f"{record.model} --quant {record.quant}"
+    screen.print(f"next    phibench run quick --engine {engine} --model {model}", soft_wrap=True)
 
 
 def _progress(screen: Any) -> Any:

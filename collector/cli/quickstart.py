@@ -106,6 +106,7 @@ def _plan(chosen: Sequence[str], n_blocks: int, screen: Any) -> Any:
         )
     for arm in plan.arms:
         size = f"{(arm.model.n_bytes or 0) / (1 << 30):.2f} GiB"
-        role = "the baseline" if arm.model.model == chosen[1] else "random weights: speed is real, text is not"
+        weights = "random weights: speed is real, text is not" if arm.model.is_synthetic else "real weights"
+        role = "the baseline" if arm.model.model == chosen[1] and arm.model.is_synthetic else weights
         screen.print(f"models  {arm.label:<24} {size:>9}  {role}")
     return plan

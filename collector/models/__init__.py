@@ -1,8 +1,9 @@
 """
-Models on this machine: synthesised, found in the cache folder, or given by path.
+Models on this machine: pulled, synthesised, found in the cache folder, or given by path.
 
 A GGUF is one file, an MLX model a folder; the engine decides which of the two a catalogue model is. What is there is
-read, not guessed; what is written here carries ``synthetic`` and is used again.
+read, not guessed; what is written here carries ``synthetic`` and is used again. Real weights that were pulled are used
+before synthetic ones: ``real`` is the one place that says which.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from collector import catalog
 from collector.errors import UsageError
-from collector.models import artifact, disk, formats, mlx_artifact, synth_gguf, synth_mlx
+from collector.models import artifact, disk, formats, mlx_artifact, pulled, synth_gguf, synth_mlx
 from collector.models.formats import (
     DEFAULT_QUANT,
     ENGINES,
@@ -31,7 +32,7 @@ from runners.errors import FailureKind, ModelError
 __all__ = [
     "DEFAULT_QUANT", "ENGINES", "QUANTS", "QUANTS_OF", "cache_dir", "check_path", "check_quant", "default_quant",
     "engine_of_format", "find_or_synthesise", "format_of_engine", "format_of_path", "from_path", "is_path", "local",
-    "path_of", "remove", "resolve", "size_bytes",
+    "path_of", "real", "real_quants", "remove", "resolve", "size_bytes",
 ]  # fmt: skip
 
 OnBytes = Callable[[int, int], None]
@@ -112,7 +113,7 @@ def find_or_synthesise(
 
 def resolve(model: str, quant: str | None, engine: str, on_progress: OnBytes | None = None) -> ModelRef:
     """
-    The artifact for an arm: a file or folder by path, else the catalogue's model, synthesised if need be.
+    The artifact for an arm: a file or folder by path, else the catalogue's model, as it was pulled or synthesised.
 
     Raises:
         UsageError, ModelError, PhibenchError: as the functions above.
@@ -121,9 +122,29 @@ def resolve(model: str, quant: str | None, engine: str, on_progress: OnBytes | N
         check_path(model, engine)
         return from_path(model)
     catalog.refuse(model, engine)
+    found = real(model, quant, engine)
+    if found is not None:
+        return found
     wanted = quant or default_quant(engine)
     check_quant(wanted, engine)
     return find_or_synthesise(model, wanted, on_progress)
+
+
+def real(model: str, quant: str | None, engine: str) -> ModelRef | None:
+    """
+    The weights that were pulled for a model of the catalogue; without a quant those of 4 bits.
+
+    They go before any synthetic ones, which are had by path where both are there.
+
+    Raises:
+        ModelError: they are damaged by now.
+    """
+    return pulled.find(cache_dir(), model, quant, engine)
+
+
+def real_quants(model: str, engine: str) -> list[str]:
+    """The formats in which a model's weights were pulled for an engine, the newest first."""
+    return pulled.quants(cache_dir(), model, engine)
 
 
 def check_path(path: str | Path, engine: str) -> None:
@@ -143,8 +164,8 @@ def check_path(path: str | Path, engine: str) -> None:
 
 
 def local() -> list[ModelRef]:
-    """Every readable model in the cache folder, by name; a damaged one is left out."""
-    found = []
+    """Every readable model that was pulled, and in the cache folder, by name; a damaged one is left out."""
+    found = pulled.local(cache_dir())
     for path in sorted([*cache_dir().glob("**/*.gguf"), *_mlx_folders(cache_dir())]):
         try:
             found.append(from_path(path))

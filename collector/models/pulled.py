@@ -16,6 +16,7 @@ from runners.errors import ModelError
 from runners.wire import WireError, from_wire, to_wire
 
 _FOLDER = "pulled"
+_FOUR_BITS = ("q4_", "iq4_", "mlx_4bit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +63,32 @@ def records(root: Path) -> Iterator[Pulled]:
             yield found
 
 
+def quants(root: Path, model: str, engine: str) -> list[str]:
+    """The formats in which a model was pulled for an engine, the newest first."""
+    wanted = (model, formats.ENGINES.get(engine))
+    return [record.quant for record in records(root) if (record.model, record.format) == wanted]
+
+
+def is_four_bits(quant: str) -> bool:
+    """Whether a format is what is meant where none is named."""
+    return quant.lower().startswith(_FOUR_BITS)
+
+
 def find(root: Path, model: str, quant: str | None, engine: str) -> ModelRef | None:
     """
     The artifact that was pulled for an arm, under the model's own name.
 
-    ``quant`` None takes the newest one in the engine's format. A file that is damaged by now is an error and no reason
-    to measure another one in silence.
+    Without a quant the engine's usual one, else the newest one of 4 bits. A file that is damaged by now is an error
+    and no reason to measure another one in silence.
 
     Raises:
         ModelError: damaged.
     """
-    wanted = formats.ENGINES.get(engine)
+    have = [name for name in quants(root, model, engine) if is_four_bits(name)] if quant is None else [quant]
+    usual = formats.default_quant(engine)
+    wanted = usual if usual in have else next(iter(have), None)
     for record in records(root):
-        if (record.model, record.format) == (model, wanted) and quant in {None, record.quant}:
+        if (record.model, record.quant, record.format) == (model, wanted, formats.ENGINES.get(engine)):
             return read(record)
     return None
 

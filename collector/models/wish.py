@@ -6,6 +6,7 @@ from typing import Protocol
 
 from collector import models
 from collector.errors import UsageError
+from collector.models import pulled
 
 FOUR_BITS = ("q4_0", "q4_k_m")
 
@@ -52,6 +53,8 @@ class Wish:
         """
         The formats in which an engine gets a model; a file has the one that it has.
 
+        A suite's 4 bits are those in which the model was pulled, if it was.
+
         Raises:
             UsageError: none of those that were asked for is the engine's.
         """
@@ -59,10 +62,12 @@ class Wish:
             return (None,)
         if engine not in models.ENGINES:
             return self.quants
-        known = models.QUANTS_OF[models.format_of_engine(engine)]
+        real = models.real_quants(model, engine)
+        known = (*models.QUANTS_OF[models.format_of_engine(engine)], *real)
         own = [quant for quant in self.quants if quant is None or quant in known]
         if own:
-            return own
+            is_one_of_4_bits = not self.are_quants_asked and len(own) == 1 and own[0] in FOUR_BITS
+            return [_nearest(own[0], real)] if is_one_of_4_bits else own
         if not self.are_quants_asked and any(quant in FOUR_BITS for quant in self.quants):
             return (None,)
         for quant in filter(None, self.quants):
@@ -85,3 +90,8 @@ class Wish:
         if self.are_quants_asked and unused and any(arm.quant for arm in chosen):
             models.check_quant(unused[0])
             models.check_quant(unused[0], chosen[0].engine)
+
+
+def _nearest(quant: str | None, real: Sequence[str]) -> str | None:
+    """The format itself where it is there, else other 4 bits that are."""
+    return quant if quant in real else next((name for name in real if pulled.is_four_bits(name)), quant)

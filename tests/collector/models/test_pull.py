@@ -317,7 +317,7 @@ def test_several_formats_are_listed_and_one_can_be_named(
     assert bring(at, root, quant="q8_0").quant == "q8_0"
     with pytest.raises(UsageError, match="no q5_k_m: Q4_K_M"):
         bring(at, root, quant="q5_k_m")
-    assert pulled.find(root, GGUF, None, "llama_cpp").quant == "q8_0"  # type: ignore[union-attr]
+    assert pulled.quants(root, GGUF, "llama_cpp") == ["q8_0"]
 
 
 def test_an_engine_whose_files_are_not_there_is_refused(at: Hub) -> None:
@@ -405,7 +405,7 @@ def test_the_command_honours_endpoint_cache_and_token_and_shows_none(server: Hub
     done = cli(server, tmp_path, GGUF, HF_TOKEN=secret, HF_HUB_CACHE=str(tmp_path / "mine"), HF_DEBUG="1")
     assert done.returncode == 0, done.stderr
     assert f"commit {COMMIT}" in done.stdout
-    assert "phibench run quick --model" in done.stdout
+    assert "phibench run quick --engine llama_cpp --model /" in done.stdout
     assert list((tmp_path / "mine").glob(f"**/snapshots/{COMMIT}/{FILE}"))
     assert {r.token for r in server.requests if not r.is_storage} == {f"Bearer {secret}"}
     assert {r.token for r in server.requests if r.is_storage} == {None}
