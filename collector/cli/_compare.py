@@ -14,7 +14,7 @@ from collector.compare.siding import against_baseline
 from collector.queries import CellResult
 from collector.stats import Estimate
 
-_BESIDES = ("prefill_tok_per_s", "retained_frac", "peak_rss_bytes")
+_BESIDES = ("prefill_tok_per_s", "retained_frac", "peak_rss_bytes", "peak_footprint_bytes")
 """Shown below the rows with a verdict, unless everything is asked for."""
 
 _PROCESS_METRICS = ("peak_", "cpu_", "n_minor", "n_major", "n_voluntary", "n_involuntary")
@@ -44,11 +44,13 @@ class Screen:
         if self.metric is not None:
             return [row for row in pair.rows if row.metric == self.metric]
         is_simulated = "simulated" in {*pair.baseline.flags, *pair.other.flags}
+        has_footprint = any(row.metric == "peak_footprint_bytes" for row in pair.rows)
         return [
             row
             for row in pair.rows
             if (self.has_all or row.is_headline or row.metric in _BESIDES)
             and not (is_simulated and row.metric.startswith(_PROCESS_METRICS))
+            and not (has_footprint and row.metric == "peak_rss_bytes" and not self.has_all)
         ]
 
 

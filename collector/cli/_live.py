@@ -80,7 +80,8 @@ class LiveRun:
         elif event.type is EventType.ITERATION and not event.data["is_warmup"]:
             self._traces.append(from_wire(Trace, event.data["trace"]))
         elif event.type is EventType.READING:
-            self._peak_bytes = event.data["reading"].get("peak_rss_bytes", self._peak_bytes)
+            reading = event.data["reading"]
+            self._peak_bytes = reading.get("peak_footprint_bytes") or reading.get("peak_rss_bytes", self._peak_bytes)
 
     def launch_ended(self, job: Job, last: Event, duration_s: float) -> None:
         """One line that stays."""

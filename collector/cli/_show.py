@@ -11,7 +11,7 @@ from collector import numbers
 from collector.cli._compare import print_ratios
 from collector.cli._physics import print_ceilings
 from collector.cli._report import finding_of_run
-from collector.cli._tables import fitted, plain_table, print_cells
+from collector.cli._tables import fitted, peak_metrics, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
 from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
@@ -104,15 +104,19 @@ def print_events(reader: Reader, ref: str) -> None:
 
 def _print_memory(screen: Console, cells: Sequence[CellResult]) -> None:
     """Measured memory beside what the engine says it took and what was predicted, in GiB."""
-    names = ("peak_rss_bytes", "peak_anon_bytes", "weights_bytes", "kv_bytes", "compute_bytes")
-    cells = [cell for cell in cells if cell.values.get("peak_rss_bytes") and cell.backend != "simulated"]
+    cells = [cell for cell in cells if peak_metrics([cell]) and cell.backend != "simulated"]
     if not cells:
         return
-    headers = ("peak GiB", "of it anonymous", "weights", "KV", "compute", "predicted")
+    said = ("weights_bytes", "kv_bytes", "compute_bytes")
+    peaks = {metric: numbers.header(metric) for metric in peak_metrics(cells)}
+    if "peak_rss_bytes" in peaks:
+        peaks["peak_anon_bytes"] = "of it anonymous"
+    names = (*peaks, *said)
+    headers = (*peaks.values(), "weights", "KV", "compute", "predicted")
     table = plain_table("memory", *headers, right=headers)
     for cell in cells:
-        peaks = [max(cell.values[name]) if cell.values.get(name) else None for name in names]
-        row = [numbers.gib(value, 2) for value in (*peaks, cell.predicted_bytes)]
+        highest = [max(cell.values[name]) if cell.values.get(name) else None for name in names]
+        row = [numbers.gib(value, 2) for value in (*highest, cell.predicted_bytes)]
         table.add_row(f"{cell.workload.name}: {cell.arm.label}", *row)
     screen.print()
     screen.print(fitted(screen, table))

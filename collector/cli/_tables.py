@@ -28,7 +28,7 @@ class Column:
     def text(self, cell: CellResult) -> str:
         """'4.81 ± 0.05', '4.81 ·n=3', or a dash; a simulator's process says nothing about memory."""
         values = cell.values.get(self.metric, ())
-        if not values or (self.metric == "peak_rss_bytes" and cell.backend == "simulated"):
+        if not values or (self.metric.startswith("peak_") and cell.backend == "simulated"):
             return numbers.UNKNOWN
         found = stats.interval(values)
         return numbers.with_interval(found.value, found.low, found.high, found.n, numbers.scale(self.metric))
@@ -50,20 +50,17 @@ GENERATION_COLUMNS = (
     CeilingColumn(),
     Column("ttft_s"),
     Column("prefill_tok_per_s"),
-    Column("peak_rss_bytes"),
 )
 KERNEL_COLUMNS = (
     Column("kernel_prefill_tok_per_s"),
     Column("kernel_decode_tok_per_s"),
     CeilingColumn(),
-    Column("peak_rss_bytes"),
 )
 SUSTAINED_COLUMNS = (
     Column("burst_tok_per_s"),
     Column("sustained_tok_per_s"),
     Column("retained_frac"),
     Column("plateau_tok_per_s"),
-    Column("peak_rss_bytes"),
 )
 
 
@@ -133,9 +130,23 @@ def _table(name: str, cells: Sequence[CellResult]) -> Table:
 
 
 def _columns(cells: Sequence[CellResult]) -> Sequence[Column | CeilingColumn]:
+    peaks = [Column(metric) for metric in peak_metrics(cells)]
     if any(cell.values.get("burst_tok_per_s") for cell in cells):
-        return SUSTAINED_COLUMNS
-    return KERNEL_COLUMNS if cells[0].workload.kind == "kernel" else GENERATION_COLUMNS
+        return [*SUSTAINED_COLUMNS, *peaks]
+    return [*(KERNEL_COLUMNS if cells[0].workload.kind == "kernel" else GENERATION_COLUMNS), *peaks]
+
+
+def peak_metrics(cells: Iterable[CellResult]) -> list[str]:
+    """
+    What a process' peak is counted by: the footprint where it is told, else RSS; both when the cells differ in that.
+
+    RSS misses the buffers of Metal, so on a Mac it is not shown beside the footprint.
+    """
+    told = {
+        next((metric for metric in ("peak_footprint_bytes", "peak_rss_bytes") if cell.values.get(metric)), None)
+        for cell in cells
+    }
+    return [metric for metric in ("peak_rss_bytes", "peak_footprint_bytes") if metric in told]
 
 
 def doubts(cell: CellResult) -> list[str]:
