@@ -6,13 +6,13 @@ engine cannot run, a prompt longer than the context, a model that does not fit.
 """
 
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from collector import catalog, models, paths, physics
 from collector.errors import ModelNotFound, UsageError
+from collector.models import formats
 from collector.models.wish import Wish
 from collector.suite import Arm, ArmSpec, Plan, Suite
 from runners import device, handover, interpreter, registry
@@ -218,7 +218,7 @@ def _check_memory(arm: Arm, workload: Workload) -> None:
         workload.n_context_tokens,
         arm.options,
         engine=arm.engine,
-        backend="metal" if sys.platform == "darwin" else "cpu",
+        backend=formats.backend_here(arm.engine),
         n_prefill_tokens=workload.n_depth_tokens + workload.n_prompt_tokens,
     )
     free = device.available_memory_bytes()

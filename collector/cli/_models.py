@@ -103,7 +103,7 @@ def _print_file(screen: Console, ref: ModelRef) -> None:
 def _row(model: CatalogModel, quants: Sequence[str], present: set[tuple[str, str]], free: int | None) -> dict[str, Any]:
     sizes = {q: _tensor_bytes(model, q) for q in quants}
     n_ctx = min(_CONTEXT_FOR_FIT, model.shape.context_length)
-    needs = {q: physics.memory_bytes(model.shape, n, n_ctx).total_bytes for q, n in sizes.items() if n is not None}
+    needs = {q: _needed_bytes(model, q, n, n_ctx) for q, n in sizes.items() if n is not None}
     return {
         "id": model.id,
         "name": model.name,
@@ -135,10 +135,20 @@ def _sizes(model: CatalogModel) -> list[str]:
         n_bytes = _tensor_bytes(model, quant)
         if n_bytes is None:
             continue
-        need = physics.memory_bytes(model.shape, n_bytes, n_ctx).total_bytes
+        need = _needed_bytes(model, quant, n_bytes, n_ctx)
         here = f"; here: {shown(str(paths[quant]))}" if quant in paths else ""
         lines.append(f"{quant}: {numbers.size(n_bytes)}, needs {numbers.size(need)} at {n_ctx:,} tokens{here}")
     return lines
+
+
+def _needed_bytes(model: CatalogModel, quant: str, tensor_bytes: int, n_ctx: int) -> int:
+    """On this machine, with a prompt that fills half of the context."""
+    engine = formats.engine_of_quant(quant)
+    backend = formats.backend_here(engine)
+    need = physics.memory_of_arm(
+        model.shape, tensor_bytes, n_ctx, {}, engine=engine, backend=backend, n_prefill_tokens=n_ctx // 2
+    )
+    return need.total_bytes if need else tensor_bytes
 
 
 def _tensor_bytes(model: CatalogModel, quant: str) -> int | None:

@@ -12,8 +12,8 @@ MODEL = "phi-3-mini-4k"
 
 @click.command()
 @click.option("--model", default=MODEL, show_default=True, metavar="M", help="Catalogue id or path of a GGUF.")
-@click.option("--quant", metavar="Q", help="Format: q4_0, q4_k_m, q8_0, f16.  [default: q4_0]")
-@click.option("--engine", default="llama_cpp", show_default=True, metavar="E", help="Engine: llama_cpp, fake.")
+@click.option("--quant", metavar="Q", help="Format: q4_0, q4_k_m, q8_0, f16, mlx_4bit_g64.  [default: 4 bits]")
+@click.option("--engine", default="llama_cpp", show_default=True, metavar="E", help="Engine: llama_cpp, mlx, fake.")
 @click.option("--blocks", "n_blocks", type=click.IntRange(min=1), default=12, show_default=True, help="Pairs to run.")
 @click.option(
     "--budget",

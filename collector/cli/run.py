@@ -22,9 +22,9 @@ _PRECISION_HELP = "Stop when the 95 % intervals (of the ratio, with several arms
 
 @click.command()
 @click.argument("suite_name", metavar="[SUITE]", default="quick")
-@click.option("--model", "model_names", metavar="M", multiple=True, help="Catalogue id or path of a GGUF.")
-@click.option("--engine", "engines", metavar="E", multiple=True, help="Engine: llama_cpp, fake, replay.")
-@click.option("--quant", "quants", metavar="Q", multiple=True, help="Format: q4_0, q4_k_m, q8_0, f16.")
+@click.option("--model", "model_names", metavar="M", multiple=True, help="Catalogue id, GGUF file or MLX folder.")
+@click.option("--engine", "engines", metavar="E", multiple=True, help="Engine: llama_cpp, mlx, fake, replay.")
+@click.option("--quant", "quants", metavar="Q", multiple=True, help="Format: q4_0, q4_k_m, q8_0, f16, mlx_4bit_g64.")
 @click.option("--arm", "arms", metavar="TEXT", multiple=True, help=_ARM_HELP)
 @click.option("--blocks", "n_blocks", type=click.IntRange(min=1), help="Run every cell exactly so many times.")
 @click.option("--precision", "precision_frac", type=Share(), help=_PRECISION_HELP)

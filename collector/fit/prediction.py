@@ -7,13 +7,11 @@ from collector.chips import Device, Efficiency
 from collector.errors import UsageError
 from collector.fit.records import Band, Basis, Fit, Here
 from collector.fit.rooms import rooms
-from collector.models import layout
+from collector.models import formats
 from collector.physics import MemoryNeed
 from runners.contract import ModelShape
 
-QUANTS = (*layout.QUANTS, "mlx_4bit_g64")
-_MLX_4BIT_BYTES = 0.5 + 4 / 64  # four bits, and a scale and a bias of 16 bits for each 64 weights
-_FLOAT16_BYTES = 2
+QUANTS = formats.QUANTS
 _OF_MEASURED = Efficiency(
     device_class="measured",
     low_frac=0.35,
@@ -49,7 +47,7 @@ def predict(
         message = f"{model} has {shape.context_length:,} tokens of context, not {n_context_tokens:,}"
         raise UsageError(message, f"--context {shape.context_length}")
     size = weights_bytes(shape, quant) if tensor_bytes is None else tensor_bytes
-    need = physics.memory_bytes(shape, size, n_context_tokens)
+    need = need_of(shape, size, quant, n_context_tokens)
     bandwidth, efficiency = _bandwidth(on)
     return Fit(
         device=on.name,
@@ -60,7 +58,7 @@ def predict(
         rooms=tuple(rooms(on, need.total_bytes, memory_bytes)),
         bands=tuple(_bands(shape, physics.streamed_bytes(shape, size, quant), n_context_tokens, bandwidth, efficiency)),
         bases=(
-            *_bases_of_size(need, is_file=tensor_bytes is not None),
+            *_bases_of_size(need, quant, is_file=tensor_bytes is not None),
             *_bases_of_device(on.vendor if isinstance(on, Here) else on),
             *([bandwidth] if bandwidth else []),
             *([_basis_of_share(efficiency)] if efficiency else []),
@@ -70,22 +68,24 @@ def predict(
 
 def weights_bytes(shape: ModelShape, quant: str) -> int:
     """
-    Bytes of all tensors: exact for GGUF; for MLX matrices of 4.5 bits a weight and norms of 16.
+    Bytes of all tensors, exact in every format.
 
     Raises:
         UsageError: a format that is not known, or a model whose tensors are not known.
-
-    Source:
-        mlx-lm's ``quantize`` with groups of 64: 2,149,644,288 bytes for Phi-3-mini, 3,790,741,504 for LLaMA-2-7B.
     """
     if quant not in QUANTS:
         raise UsageError(f"the size of format {quant!r} is not known", f"--quant with one of {', '.join(QUANTS)}")
-    if shape.architecture not in layout.ARCHITECTURES:
-        raise UsageError(f"the tensors of {shape.architecture} are not known", "phibench models list")
-    if quant in layout.QUANTS:
-        return layout.tensor_bytes(shape, quant)
-    n_norms = sum(t.n_elements for t in layout.tensors(shape, "f16") if len(t.shape) == 1 and "rope_" not in t.name)
-    return round((shape.n_params - n_norms) * _MLX_4BIT_BYTES) + n_norms * _FLOAT16_BYTES
+    if not formats.is_writable(shape, quant):
+        raise UsageError(f"the tensors of {shape.architecture} are not known in {quant}", "phibench models list")
+    return formats.tensor_bytes(shape, quant)
+
+
+def need_of(shape: ModelShape, tensor_bytes: int, quant: str, n_context_tokens: int) -> MemoryNeed:
+    """Memory on the engine whose format it is; MLX is meant as on a Mac's GPU."""
+    engine = formats.engine_of_quant(quant)
+    backend = "metal" if engine == "mlx" else None
+    need = physics.memory_of_arm(shape, tensor_bytes, n_context_tokens, {}, engine=engine, backend=backend)
+    return need or physics.memory_bytes(shape, tensor_bytes, n_context_tokens)
 
 
 def _bandwidth(on: Device | Here) -> tuple[Basis | None, Efficiency | None]:
@@ -125,13 +125,18 @@ def _bands(
         )
 
 
-def _bases_of_size(need: MemoryNeed, *, is_file: bool) -> Iterator[Basis]:
+def _bases_of_size(need: MemoryNeed, quant: str, *, is_file: bool) -> Iterator[Basis]:
     how = "read from the file" if is_file else "computed from shape and format"
     yield Basis(name="weights", status="exact", value=need.weights_bytes, unit="byte", source=how)
     how = "F16, computed from the shape"
     yield Basis(name="KV cache", status="exact", value=need.kv_bytes, unit="byte", source=how)
-    how = "llama.cpp 0.3.36 on a CPU with Flash Attention, within 1 % there"
-    yield Basis(name="compute buffer", status="fitted", value=need.compute_bytes, unit="byte", source=how)
+    status, how = "fitted", "llama.cpp 0.3.36 on a CPU with Flash Attention, within 1 % there"
+    if formats.engine_of_quant(quant) == "mlx":
+        status, how = (
+            "estimated",
+            "mlx-lm 0.32.2 on its CPU backend, without the attention scores",
+        )
+    yield Basis(name="compute buffer", status=status, value=need.compute_bytes, unit="byte", source=how)
 
 
 def _bases_of_device(on: Device | None) -> Iterator[Basis]:

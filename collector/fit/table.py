@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from collector import chips, physics
+from collector import chips
 from collector.chips import Device
 from collector.errors import UsageError
-from collector.fit.prediction import weights_bytes
+from collector.fit.prediction import need_of, weights_bytes
 from collector.fit.records import Room
 from collector.fit.rooms import rooms
 from collector.physics import MemoryNeed
@@ -43,7 +43,7 @@ def needs(shapes: Mapping[str, ModelShape], quant: str, n_context_tokens: int) -
             size = weights_bytes(shape, quant)
         except UsageError:
             continue
-        found[model] = physics.memory_bytes(shape, size, n_context_tokens)
+        found[model] = need_of(shape, size, quant, n_context_tokens)
     return found
 
 

@@ -1,6 +1,7 @@
 """The formats that can be written, by name: which engine takes which, how large a model is in each."""
 
 import difflib
+import sys
 from collections.abc import Mapping
 
 from collector.errors import UsageError
@@ -27,6 +28,18 @@ def format_of_engine(engine: str) -> str:
 def engine_of_format(form: str) -> str | None:
     """The engine that reads a format."""
     return _ENGINE_OF_FORMAT.get(form)
+
+
+def engine_of_quant(quant: str) -> str:
+    """The engine whose memory is meant when a format is named without one."""
+    return _ENGINE_OF_FORMAT[format_of(quant)]
+
+
+def backend_here(engine: str) -> str | None:
+    """The backend that an engine is expected to compute on here, where its memory depends on it."""
+    if engine != _ENGINE_OF_FORMAT[MLX]:
+        return None
+    return "metal" if sys.platform == "darwin" else "cpu"
 
 
 def format_of(quant: str) -> str:
