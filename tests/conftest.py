@@ -16,5 +16,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("PHIBENCH_CACHE", str(home / "cache"))
     monkeypatch.setenv("PHIBENCH_MODELS", str(home / "models"))
     monkeypatch.setenv("PHIBENCH_LOCK", str(home / "lock"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setenv("OLLAMA_MODELS", str(home / "ollama"))
     monkeypatch.setenv("PHIBENCH_DB", str(home / "phibench.db"))
     monkeypatch.delenv("PHIBENCH_LAUNCH", raising=False)

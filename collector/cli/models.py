@@ -18,17 +18,22 @@ models.add_command(pull)
 
 @models.command("list")
 @click.option("--engine", metavar="E", help="Only what this engine runs.")
+@click.option("--found", "is_found", is_flag=True, help="Only what other programs have here, to be used by path.")
 @json_option
-def list_models(*, engine: str | None, as_json: bool) -> None:
-    """List the models, their sizes, what fits in this machine's memory and what is present."""
+def list_models(*, engine: str | None, is_found: bool, as_json: bool) -> None:
+    """List the models, their sizes, what fits in this machine's memory, what is present, what other programs have."""
+    from collector.cli import _found
     from collector.cli import _models as shown
     from collector.cli._output import console
 
-    rows = shown.overview(engine)
+    screen = console()
+    rows = [] if is_found else shown.overview(engine)
     if as_json:
-        echo_json("models", rows)
+        echo_json("found" if is_found else "models", _found.found(engine) if is_found else rows)
         return
-    shown.print_overview(console(), rows)
+    if not is_found:
+        shown.print_overview(screen, rows)
+    _found.print_found(screen, _found.found(engine), is_all=is_found)
 
 
 @models.command("show")
