@@ -501,7 +501,7 @@ class Engine(Protocol):
 
     The framework is imported inside methods, never at module level. ``is_simulated`` engines touch no model and need
     neither the machine's lock nor a model file. ``distribution`` is what pip installs to make it usable, None when it
-    needs nothing.
+    needs nothing; an engine that comes in another way has a method ``how_to_install() -> str`` besides.
     """
 
     name: ClassVar[str]

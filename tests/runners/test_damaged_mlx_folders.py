@@ -316,6 +316,16 @@ def test_an_id_that_gets_past_us_ends_the_worker_alone(
     assert last["remedy"]
 
 
+def test_a_library_that_cannot_be_imported_is_unavailable(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_site(tmp_path, monkeypatch, "import sys; sys.modules['mlx.core'] = None")
+    last = end_of(launch(job(folder)))
+    assert last["kind"] == KIND.UNAVAILABLE, last
+    assert "mlx-lm cannot be imported" in last["message"]
+    assert "install" in last["remedy"] or "uv sync" in last["remedy"]
+
+
 def long_job(folder: Path, timeout_s: float) -> Job:
     """One evaluation of many seconds: a prompt in one piece, in the number format that crawls on a CPU."""
     config(max_position_embeddings=1_000_000)(folder)

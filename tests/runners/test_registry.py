@@ -13,6 +13,10 @@ from runners.errors import RunnerUnavailable
 FRAMEWORKS = {"mlx", "mlx_lm", "llama_cpp", "coremltools", "numpy", "transformers", "psutil"}
 
 
+def test_every_engine_is_here() -> None:
+    assert tuple(registry.ENGINES) == ("llama_cpp", "mlx", "fake", "replay")
+
+
 @pytest.mark.parametrize("name", registry.ENGINES)
 def test_listing_an_engine_does_not_import_its_framework(name: str) -> None:
     code = f"import sys; from runners.registry import load; load({name!r}).unavailable_because(); print(*sys.modules)"
@@ -51,6 +55,15 @@ def test_an_engine_that_is_missing_is_refused_with_the_command_that_installs_it(
     assert caught.value.message == "llama_cpp cannot be used here: the package llama-cpp-python is missing"
     assert caught.value.remedy == "uv sync (or pip install llama-cpp-python)"
     registry.check_available(registry.load("fake"))
+
+
+def test_an_engine_that_comes_with_a_group_of_its_own_is_installed_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = registry.load("mlx")
+    monkeypatch.setattr(type(engine), "unavailable_because", lambda _self: "the package mlx-cpu is missing")
+    with pytest.raises(RunnerUnavailable) as caught:
+        registry.check_available(engine)
+    assert caught.value.message == "mlx cannot be used here: the package mlx-cpu is missing"
+    assert caught.value.remedy == 'uv sync --group mlx-cpu (or pip install "mlx-lm[cpu]")'
 
 
 @pytest.mark.parametrize("name", registry.ENGINES)

@@ -13,10 +13,11 @@ import pytest
 
 from collector.models.synth_mlx import write_mlx
 from runners import measuring, prompt
-from runners.contract import Flag, Granularity, ModelRef, ModelShape, Scalar, Workload, WorkloadKind
+from runners.contract import EventType, Flag, Granularity, Job, ModelRef, ModelShape, Scalar, Workload, WorkloadKind
 from runners.engines.mlx import MlxEngine, binding
 from runners.engines.mlx.session import MlxSession
 from runners.errors import FailureKind, RunnerError
+from runners.launch import launch
 
 pytestmark = pytest.mark.mlx
 
@@ -183,6 +184,12 @@ def test_loaded_says_what_is_in_effect(session: MlxSession, tiny_mlx: Path) -> N
     assert loaded.engine_reported["peak_memory"] >= loaded.engine_reported["active_memory"] >= loaded.weights_bytes
 
 
+def test_a_mac_on_which_the_cpu_does_the_work_is_flagged(tiny: ModelRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binding, "IS_MAC", True)
+    with MlxEngine().open(tiny, {}) as opened:
+        assert (Flag.CPU_FALLBACK in opened.loaded.flags) == (opened.loaded.backend == "cpu")
+
+
 @pytest.mark.parametrize(("dtype", "n_scale_bytes"), [("stored", 2), ("float32", 4)])
 def test_the_number_format_of_scales_is_what_is_asked_for(tiny: ModelRef, dtype: str, n_scale_bytes: int) -> None:
     with MlxEngine().open(tiny, {"compute_dtype": dtype}) as opened:
@@ -323,3 +330,23 @@ def test_no_shard_of_random_numbers_makes_sense_of_nan(tiny_mlx: Path, tmp_path:
     found = refusal(ref(path))
     assert found.kind is FailureKind.MODEL_INVALID
     assert "not finite" in found.message
+
+
+def test_phi_3_mini_at_full_size_loads_and_generates(tmp_path: Path) -> None:
+    """Whether it works at all: on a CPU a token takes seconds, and no speed is claimed."""
+    mini = shape("phi3", n_layers=32, n_embd=3072, n_ff=8192, n_heads=32, n_kv_heads=32, head_dim=96, vocab_size=32064)
+    write_mlx(tmp_path / "mini", name="mini", shape=mini)
+    job = Job(
+        launch_id="r/1",
+        model=ref(tmp_path / "mini"),
+        engine="mlx",
+        workload=Workload(name="smoke", n_prompt_tokens=4, n_generated_tokens=3),
+        n_warmups=0,
+        timeout_s=600.0,
+    )
+    events = list(launch(job))
+    shutil.rmtree(tmp_path / "mini")
+    assert events[-1].type is EventType.DONE, events[-1].data
+    loaded, iteration = (next(e.data for e in events if e.type is t) for t in (EventType.LOADED, EventType.ITERATION))
+    assert loaded["model"]["tensor_bytes"] == 2_149_644_288
+    assert len(iteration["trace"]["dt_ns"]) == 3
