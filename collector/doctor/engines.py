@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 
@@ -152,6 +153,8 @@ def compiler(snapshot: DeviceSnapshot, find: Callable[[], tuple[str, str] | None
 
 
 def _compiler() -> tuple[str, str] | None:
+    if sys.platform == "darwin" and not has_command_line_tools():
+        return None
     for name in filter(None, (os.environ.get("CXX", "").partition(" ")[0], *_COMPILERS)):
         path = shutil.which(name)
         if path is None:
@@ -162,3 +165,12 @@ def _compiler() -> tuple[str, str] | None:
             continue
         return path, run.stdout
     return None
+
+
+def has_command_line_tools(command: tuple[str, ...] = ("/usr/bin/xcode-select", "-p")) -> bool:
+    """Whether Apple's compiler is there; asked first, as without it every compiler's name opens a dialogue."""
+    try:
+        run = subprocess.run(command, capture_output=True, timeout=10, check=False)  # noqa: S603  # a constant
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return run.returncode == 0

@@ -119,3 +119,15 @@ def test_each_engine_is_tried_with_a_model_that_it_loads(tmp_path: Path, engine:
     model = tiny.model_for(engine, tmp_path)
     assert model.format == format_name
     assert model.is_synthetic is (format_name != "none")
+
+
+def test_without_the_command_line_tools_no_compiler_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Mac without them has a c++ that only opens a dialogue."""
+    assert engines.has_command_line_tools(("true",))
+    assert not engines.has_command_line_tools(("false",))
+    assert not engines.has_command_line_tools(("/no/such/xcode-select",))
+    monkeypatch.setattr(engines.sys, "platform", "darwin")
+    monkeypatch.setattr(engines, "has_command_line_tools", lambda: False)
+    monkeypatch.setattr(engines.shutil, "which", lambda _: pytest.fail("asked for a compiler"))
+    (missing,) = engines.compiler(AIR)
+    assert "xcode-select --install" in missing.remedy
