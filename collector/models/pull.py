@@ -30,7 +30,7 @@ DEFAULT_REVISION = "main"
 _ROOM_BYTES = 64 << 20
 _QUANT = re.compile(r"(?<![a-z0-9])(i?q\d(?:_[0-9a-z]+)*|bf16|fp16|f16|f32)(?![a-z0-9])", re.IGNORECASE)
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
-_SHAPE = ("n_layers", "n_embd", "n_ff", "n_heads", "n_kv_heads")
+_SHAPE = ("n_layers", "n_embd", "n_ff", "n_heads", "n_kv_heads", "context_length")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class HubServer:
 
     Args:
         cuts: after how many bytes each of the next bodies of a large file is cut, one entry a body.
+        stalls: each makes a cut body wait for it with the line open.
         refusal: status, headers of every answer about a repository, by its name.
         corrupted: names of files of which the storage sends other bytes.
         hides_metadata: the list has names only, as some mirrors' lists.
@@ -48,6 +49,7 @@ class HubServer:
     cuts: list[int] = field(default_factory=list)
     refusal: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     corrupted: set[str] = field(default_factory=set)
+    stalls: list[threading.Event] = field(default_factory=list)
     hides_metadata: bool = False
     ignores_ranges: bool = False
     is_nonsense: bool = False
@@ -88,7 +90,7 @@ def serving(hub: HubServer) -> Iterator[HubServer]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One origin of a self.hub."""
+    """One origin of a hub."""
 
     protocol_version = "HTTP/1.1"
     hub: ClassVar[HubServer]
@@ -182,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(206 if start else 200, body[start:end], headers)
         if end < len(body):
             self.close_connection = True
+            if self.hub.stalls:
+                self.hub.stalls.pop(0).wait(60)
 
 
 def _handler(hub: HubServer, *, is_storage: bool) -> type[BaseHTTPRequestHandler]:

@@ -1,12 +1,16 @@
 """Real weights from a hub: fetched whole, gone on with, checked, and never run; every refusal says what to do."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +170,39 @@ def test_a_second_pull_goes_on_where_the_first_one_broke_off(at: Hub, root: Path
     assert chosen.n_bytes - chosen.n_missing_bytes == 100_000
     assert Path(bring(at, root).path or "").read_bytes() == server.repos[GGUF][FILE]
     assert [request.range for request in server.asked(FILE) if request.is_storage] == ["bytes=100000-"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_pull_that_is_stopped_goes_on_where_it_was(server: HubServer, tmp_path: Path, number: signal.Signals) -> None:
+    over = threading.Event()
+    server.cuts, server.stalls = [200_000], [over]
+    with started(server, tmp_path, GGUF) as process:
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in leftovers(tmp_path)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    over.set()
+    assert process.returncode == (130 if number is signal.SIGINT else -number)
+    assert "Traceback" not in err
+    assert list(tmp_path.glob("**/snapshots/*/*")) == []
+    (kept,) = (path.stat().st_size for path in leftovers(tmp_path))
+    server.requests.clear()
+    done = cli(server, tmp_path, GGUF)
+    assert done.returncode == 0, done.stderr
+    assert [request.range for request in server.asked(FILE) if request.is_storage] == [f"bytes={kept}-"]
+
+
+def test_two_processes_do_not_write_into_one_file(at: Hub, root: Path, server: HubServer) -> None:
+    server.cuts = [100_000, 0, 0, 0]
+    with pytest.raises(ServerError):
+        bring(at, root)
+    with leftovers(at.cache)[0].open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(PhibenchError, match=f"another process is fetching {FILE}"):
+            bring(at, root)
+    bring(at, root)
 
 
 def test_a_storage_that_ignores_ranges_sends_all_of_it_again(at: Hub, root: Path, server: HubServer) -> None:
@@ -365,6 +402,9 @@ def test_another_model_under_the_name_of_one_is_refused(
     know(monkeypatch, replace(entry, shape=replace(SHAPE, n_layers=3)))
     with pytest.raises(ModelError, match="another model than tiny: n_layers is 2, not 3"):
         bring(at, root, "tiny")
+    know(monkeypatch, replace(entry, shape=replace(SHAPE, context_length=131_072)))
+    with pytest.raises(ModelError, match="context_length is 4096, not 131072"):
+        bring(at, root, "tiny")
     assert list(pulled.records(root)) == []
 
 
@@ -387,7 +427,13 @@ def test_a_gated_model_names_the_page_of_its_licence(at: Hub, server: HubServer)
 
 
 def cli(server: HubServer, home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The command itself, in a home of its own."""
+    """The command itself, in a home of its own, to its end."""
+    with started(server, home, *words, **more) as process:
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def started(server: HubServer, home: Path, *words: str, **more: str) -> subprocess.Popen[str]:
     env = {
         **os.environ, "HOME": str(home), "HF_HOME": str(home / "hf"), "HF_ENDPOINT": server.url,
         "PHIBENCH_MODELS": str(home / "models"), **more,
@@ -397,7 +443,7 @@ def cli(server: HubServer, home: Path, *words: str, **more: str) -> subprocess.C
             env.pop(name, None)
     code = "import sys; from collector.cli import main; sys.exit(main())"
     command = [sys.executable, "-P", "-c", code, "models", "pull", *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_command_honours_endpoint_cache_and_token_and_shows_none(server: HubServer, tmp_path: Path) -> None:
