@@ -10,6 +10,7 @@ from collector import numbers
 from collector.metrics import METRICS
 from collector.queries import Event, LaunchDetail, Surrounding, engine_rates, event_lines, traces
 from dashboard import data, parts, rows, state
+from dashboard.charts.caption import Caption
 from dashboard.charts.timeline import timeline
 from dashboard.one_run import way
 
@@ -99,9 +100,15 @@ def _trace(detail: LaunchDetail, events: Sequence[Event]) -> None:
         return
     title = f"launch {detail.launch.id}, {name}"
     n_stalls = sum(gap > row.stall_s for gap in row.gaps_s) if row.stall_s is not None else 0
-    limit = "" if row.stall_s is None else f"; {n_stalls} stalls (gaps above {numbers.plain(1e3 * row.stall_s)} ms)"
+    stalls = numbers.count(n_stalls, "stall")
+    limit = "" if row.stall_s is None else f"; {stalls} (gaps above {numbers.plain(1e3 * row.stall_s)} ms)"
     figure = timeline(row.gaps_s, parts.palette(), name=title, colour=_colour(detail), stall_s=row.stall_s)
-    parts.chart(figure, "timeline", f"gap before each token of {title}, in ms; {first}{limit}")
+    launch, where = detail.launch, (detail.device or {}).get("name") or "an unknown device"
+    caption = Caption(
+        title=f"Token by token: {launch.arm_label}, {launch.workload}",
+        lines=(f"{rows.marked(where, launch.flags)}; {title}", f"{first}{limit}"),
+    )
+    parts.chart(figure, "timeline", f"gap before each token of {title}, in ms; {first}{limit}", caption)
     st.caption(f"{first}{limit}")
 
 

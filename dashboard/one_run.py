@@ -10,7 +10,8 @@ from collector import numbers
 from collector.compare import BAND_FRAC
 from collector.metrics import BY_NAME
 from collector.queries import CellResult, LaunchRow, Progress, RunRow, Surrounding
-from dashboard import data, parts, state, theme
+from dashboard import data, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.order import MOST_ARMS, OrderPoint, legend_words, order
 
 LIVE_S = 120.0
@@ -190,7 +191,13 @@ def _order(launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:
         points, parts.palette(), y_title=y_title, symbol=theme.symbol(cells[0].arm.engine) if cells else "circle",
         band_frac=None if is_raw else BAND_FRAC,
     )  # fmt: skip
-    launch = parts.chart(figure, "order", f"{y_title} by order of launches. {legend_words(points)}", is_selectable=True)
+    where = ", ".join(dict.fromkeys(rows.marked(rows.device_name(c), c.flags) for c in cells))
+    caption = Caption(
+        title=f"{header} in the order in which launches ran, {workload}",
+        lines=(f"run {cells[0].run_id if cells else ''} on {where}", "hollow: in doubt; crosses: failed"),
+    )
+    alt = f"{y_title} by order of launches. {legend_words(points)}"
+    launch = parts.chart(figure, "order", alt, caption, is_selectable=True)
     n_arms = len({p.arm for p in points})
     more = f"; {n_arms - MOST_ARMS} more arms are in the table alone" if n_arms > MOST_ARMS else ""
     shaded = "" if is_raw else f"shaded: within ±{100 * BAND_FRAC:g} %; "
@@ -228,8 +235,8 @@ def _table(run: RunRow, launches: Sequence[LaunchRow]) -> None:
     where = data.surroundings(run.id)
     metrics = [m for m in (*_METRICS, "peak_rss_bytes") if any(m in one.stats for one in fitting)]
     shown = fitting[:MOST_ROWS]
-    rows = [_row(one, metrics, where.get(one.id, Surrounding())) for one in shown]
-    chosen = parts.table(rows, "launches", columns={"doubt": st.column_config.ListColumn("doubt")}, is_pickable=True)
+    found = [_row(one, metrics, where.get(one.id, Surrounding())) for one in shown]
+    chosen = parts.table(found, "launches", columns={"doubt": st.column_config.ListColumn("doubt")}, is_pickable=True)
     more = f"; the first {MOST_ROWS} of {len(fitting)}: phibench export csv has all" if len(fitting) > MOST_ROWS else ""
     st.caption(f"choose a row to open a launch{more}")
     if chosen is not None:

@@ -11,7 +11,11 @@ import streamlit as st
 from collector.errors import PhibenchError
 from collector.queries import FLAG_MEANING, Flag
 from dashboard import data, theme
+from dashboard.charts.caption import PICTURE_PX, Caption, captioned
 from dashboard.state import escaped
+
+PICTURES, PICTURE_KEY = ("SVG", "PNG"), "picture"
+"""Forms in which a chart can be taken away; both are made in the browser."""
 
 MODEBAR = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
@@ -33,18 +37,32 @@ def section(title: str) -> None:
     st.header(escaped(title), anchor=False)
 
 
-def chart(figure: go.Figure, key: str, alt: str, *, is_selectable: bool = False) -> str | None:
+def picture_choice() -> None:
+    """In the sidebar of every page: what the camera above a chart gives."""
+    st.radio("A chart's camera gives", PICTURES, key=PICTURE_KEY, horizontal=True)
+
+
+def chart(figure: go.Figure, key: str, alt: str, caption: Caption, *, is_selectable: bool = False) -> str | None:
     """
-    A figure with its text for those who do not see it; its picture can be taken as SVG from the bar above it.
+    A figure with its text for those who do not see it; its picture can be taken from the camera above it.
+
+    Args:
+        caption: what the picture says of itself once the page around it is gone.
 
     Returns:
         What the chosen point carries as ``customdata``, such as a launch; None when nothing is chosen.
     """
+    figure = captioned(figure, palette(), caption)
+    kind = str(st.session_state.get(PICTURE_KEY, PICTURES[0])).lower()
     config = {
         "displaylogo": False,
+        "displayModeBar": True,
         "modeBarButtonsToRemove": MODEBAR,
-        "toImageButtonOptions": {"format": "svg", "filename": f"phibench-{key}", "scale": 2},
-    }
+        "toImageButtonOptions": {
+            "format": kind, "filename": f"phibench-{key}", "scale": 2 if kind == "png" else 1, "width": PICTURE_PX,
+            "height": figure.layout.height,
+        },
+    }  # fmt: skip
     more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "points"} if is_selectable else {}
     event = st.plotly_chart(figure, key=key, theme=None, width="stretch", config=config, alt=alt, **more)
     if not is_selectable or not event:

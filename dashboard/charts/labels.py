@@ -10,7 +10,7 @@ from dashboard.theme import TICK_PX, Palette
 LINE_PX = 16.0
 """Height of a line of text with a little room."""
 
-_ENTRY_PX = 14
+_ENTRY_PX = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

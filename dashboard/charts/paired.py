@@ -15,7 +15,7 @@ from dashboard.charts.scale import ratio_ticks, reaching
 from dashboard.theme import TICK_PX, Palette
 
 HEIGHT_PX = 380
-_TOP_PX, _BOTTOM_PX, _RIGHT_PX = 34, 52, 104
+_TOP_PX, _BOTTOM_PX, _RIGHT_PX = 34, 52, 126
 _NEAR_ONE = 0.1
 """Log distance up to which the axis is stretched to hold 1 and its band; farther off, the scatter could not be seen."""
 

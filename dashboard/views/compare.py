@@ -11,6 +11,7 @@ from collector.compare.findings import findings
 from collector.compare.findings import ratio as ratio_text
 from collector.queries import CellResult, SeriesRow
 from dashboard import data, parts, rows, sides, state, theme, verdicts
+from dashboard.charts.caption import Caption
 from dashboard.charts.paired import BlockRatio, Zones, has_one, paired, shown_range
 from dashboard.charts.strips import Strip, in_order, strips
 
@@ -215,7 +216,8 @@ def _paired_chart(
     )
     words = f"{title}: {ratio_text(ratio)} over {numbers.count(len(blocks), 'block')}"
     each = ", ".join(f"{one.ratio:.3f}" for one in blocks)
-    launch = parts.chart(figure, "paired", f"{words}; blocks in order {each}", is_selectable=True)
+    caption = _picture(f"{verdicts.short(row.metric)}, B / A, block by block", row, arms)
+    launch = parts.chart(figure, "paired", f"{words}; blocks in order {each}", caption, is_selectable=True)
     st.caption(state.escaped(_what_is_drawn(ratio, zones, is_near=has_one(shown_range(blocks, ratio, zones)))))
     return launch
 
@@ -233,7 +235,8 @@ def _strips_chart(row: Row, arms: Sequence[Strip]) -> str | None:
     title = f"{numbers.header(row.metric)}{verdicts.direction(row)}"
     figure = strips(arms, parts.palette(), axis_title=title)
     words = "; ".join(f"{one.letter} {one.label} on {one.sub}: {len(one.launches)} launches" for one in arms)
-    return parts.chart(figure, "strips", f"{title}. {words}", is_selectable=True)
+    caption = _picture(f"{numbers.header(row.metric)}, launch by launch", row, arms)
+    return parts.chart(figure, "strips", f"{title}. {words}", caption, is_selectable=True)
 
 
 def _order_chart(row: Row, pair: Pair, arms: Sequence[Strip]) -> str | None:
@@ -244,7 +247,17 @@ def _order_chart(row: Row, pair: Pair, arms: Sequence[Strip]) -> str | None:
     first = ", ".join(
         letter for _, letter in sorted((launch.place, one.letter) for one in arms for launch in one.launches)
     )
-    return parts.chart(figure, "order", f"{title} by {x_title}: {first}", is_selectable=True)
+    caption = _picture(f"{numbers.header(row.metric)} in the order of time", row, arms)
+    return parts.chart(figure, "order", f"{title} by {x_title}: {first}", caption, is_selectable=True)
+
+
+def _picture(title: str, row: Row, arms: Sequence[Strip]) -> Caption:
+    """What A and B are; the device is marked where its numbers are of another kind."""
+    words = {"A": "A, the baseline", "B": "B"}
+    return Caption(
+        title=f"{title}, {row.workload} {row.shape}",
+        lines=tuple(f"{words[one.letter]}: {one.label}, {one.sub}" for one in arms),
+    )
 
 
 def _differences(pair: Pair) -> None:

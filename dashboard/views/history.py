@@ -13,6 +13,7 @@ from collector.compare.steps import LEAST_RUNS, Level, levels, steps
 from collector.metrics import BY_NAME
 from collector.queries import CellResult, SeriesRow
 from dashboard import data, filters, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.history import HistoryPoint, history, percent_text
 
 MOST_RUNS = 40  # the newest; older ones are told of, not drawn
@@ -138,7 +139,16 @@ def _chart(shown: _Shown, colour: str | None) -> None:
         symbol=theme.symbol(shown.one.arm.engine), is_lower_better=BY_NAME[shown.metric].better == "lower",
     )  # fmt: skip
     words = "; ".join(f"{c.started_at_utc[:10]} {_interval(v)}" for c, v in zip(shown.cells, shown.found, strict=True))
-    launch = parts.chart(figure, "history", f"{axis} of {_name(shown.one)} by run. {words}", is_selectable=True)
+    asked, flags = shown.one.workload, [flag for cell in shown.cells for flag in cell.flags]
+    caption = Caption(
+        title=f"{shown.header} of {shown.one.arm.label} by run, {asked.name} {asked.shape_label}",
+        lines=(
+            f"{rows.marked(filters.device_of(shown.one), flags)}; a point is a run with its 95 % interval",
+            "dotted: another version of the engine; dashed: the level between two steps",
+        ),
+    )
+    alt = f"{axis} of {_name(shown.one)} by run. {words}"
+    launch = parts.chart(figure, "history", alt, caption, is_selectable=True)
     st.caption(
         "dotted: another version of the engine from there on; dashed: the level between two steps. A step needs "
         f"levels, and intervals of the runs beside it, that are more than {100 * BAND_FRAC:g} % apart"

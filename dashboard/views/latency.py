@@ -9,6 +9,7 @@ from collector import numbers
 from collector.metrics.of_launch import MIN_GAPS
 from collector.queries import CellResult, SeriesRow
 from dashboard import data, devices, gaps, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.ecdf import Mark, ecdf
 from dashboard.charts.timeline import timeline
 from dashboard.charts.ttft import TtftLine, TtftPoint, ttft
@@ -78,9 +79,12 @@ def _first_tokens(cells: Sequence[CellResult], device: str, colour: str) -> None
         for point in line.points
     )
     figure = ttft(lines, parts.palette(), colour=colour)
-    launch = parts.chart(
-        figure, "ttft", f"time to first token in s by prompt tokens on {device}. {words}", is_selectable=True
+    caption = Caption(
+        title="Time to the first token by the length of the prompt",
+        lines=(_where(cells, device), "bars are 95 % intervals over launches; hollow: too few for one"),
     )
+    alt = f"time to first token in s by prompt tokens on {device}. {words}"
+    launch = parts.chart(figure, "ttft", alt, caption, is_selectable=True)
     st.caption(
         "bars are 95 % intervals; hollow: fewer than six launches, so no interval exists; over several lengths of "
         "prompt both axes are logarithmic"
@@ -126,7 +130,7 @@ def _between_tokens(cells: Sequence[CellResult], device: str, colour: str) -> No
         st.info(state.escaped(f"No single gaps are told of this cell. {why_not}"))
         return
     _distribution(cell, found, len(ids), device, colour)
-    _one_launch([one for one in found if one.gaps_s], colour)
+    _one_launch([one for one in found if one.gaps_s], cell, device, colour)
 
 
 def _n_gaps(cell: CellResult) -> int:
@@ -138,7 +142,13 @@ def _distribution(cell: CellResult, found: Sequence[LaunchGaps], n_launches: int
     curves = gaps.processes(found)
     figure = ecdf(curves, parts.palette(), colour=colour, symbol=theme.symbol(cell.arm.engine), marks=shown)
     told = ", ".join(_percentile(mark) for mark in shown)
-    parts.chart(figure, "gaps", f"share of gaps between tokens below each length, {cell.arm.label} on {device}. {told}")
+    asked = cell.workload
+    caption = Caption(
+        title=f"Gaps between tokens: {cell.arm.label}, {asked.name} {asked.shape_label}",
+        lines=(_where([cell], device), "faint: one launch each, strong: all; marks: percentiles of single launches"),
+    )
+    alt = f"share of gaps between tokens below each length, {cell.arm.label} on {device}. {told}"
+    parts.chart(figure, "gaps", alt, caption)
     n_stalls, n_gaps = sum(one.n_stalls for one in found), sum(len(one.gaps_s) for one in found)
     launches = "1 launch" if len(curves) == 1 else f"{len(curves)} launches"
     stalls = f"{numbers.count(n_stalls, 'stall')} (a gap of more than four medians)"
@@ -152,12 +162,17 @@ def _distribution(cell: CellResult, found: Sequence[LaunchGaps], n_launches: int
     st.caption(state.escaped("; ".join(filter(None, words))))
 
 
+def _where(cells: Sequence[CellResult], device: str) -> str:
+    """The device, marked where its numbers are of another kind."""
+    return rows.marked(device, [flag for cell in cells for flag in cell.flags])
+
+
 def _percentile(mark: Mark) -> str:
     one = mark.estimate
     return f"p{mark.percent} {numbers.with_interval(one.value, one.low, one.high, one.n, 1e-3)} ms"
 
 
-def _one_launch(found: Sequence[LaunchGaps], colour: str) -> None:
+def _one_launch(found: Sequence[LaunchGaps], cell: CellResult, device: str, colour: str) -> None:
     parts.section("One launch, token by token")
     by_id = {one.launch: one for one in found}
     one = by_id[state.choose("Launch", list(by_id), "shown")]
@@ -166,7 +181,11 @@ def _one_launch(found: Sequence[LaunchGaps], colour: str) -> None:
         f"{numbers.count(len(one.gaps_s), 'gap')}, {numbers.count(one.n_stalls, 'stall')}, "
         f"the longest {numbers.plain(1e3 * max(one.gaps_s))} ms"
     )
-    parts.chart(figure, "timeline", f"gap before each token in ms, launch {one.launch}: {told}")
+    caption = Caption(
+        title=f"Token by token: {cell.arm.label}, {cell.workload.name} {cell.workload.shape_label}",
+        lines=(f"{_where([cell], device)}; launch {one.launch}", told),
+    )
+    parts.chart(figure, "timeline", f"gap before each token in ms, launch {one.launch}: {told}", caption)
     most = max(found, key=lambda other: other.n_stalls)
     if most.n_stalls and most is not one:
         told += f"; the most stalls, {most.n_stalls}, are in launch {most.launch}"

@@ -7,6 +7,7 @@ import streamlit as st
 from collector import catalog, fit, numbers
 from collector.queries import CellResult, SeriesRow
 from dashboard import data, devices, needs, parts, rows, state
+from dashboard.charts.caption import Caption
 from dashboard.charts.kv import kv_growth
 from dashboard.charts.memory import breakdown
 
@@ -30,7 +31,7 @@ def main() -> None:
     cells = [c for c in every if c.workload.shape_label == shape and ("burst_tok_per_s" in c.values) == is_sustained]
     colour = rows.device_colours(series, parts.palette())[chosen[0].fingerprint]
     parts.head(needs.finding(cells, device), _caption(cells, device, label))
-    _breakdown(cells, device, colour)
+    _breakdown(cells, device, label, colour)
     _growth(every, device, colour)
     _table(cells)
     _what_fits()
@@ -54,12 +55,17 @@ def _choices(series: Sequence[SeriesRow]) -> tuple[str, str, tuple[str, bool], l
 
 
 def _caption(cells: Sequence[CellResult], device: str, shape: str) -> str:
-    where = rows.marked(device, [flag for cell in cells for flag in cell.flags])
+    where = _where(cells, device)
     doubt = rows.doubt_words(sorted({flag for cell in cells for flag in cell.flags})) or "none"
     return f"{where}, workload {shape}; bytes by 1024; 95 % intervals over launches; doubt: {doubt}"
 
 
-def _breakdown(cells: Sequence[CellResult], device: str, colour: str) -> None:
+def _where(cells: Sequence[CellResult], device: str) -> str:
+    """The device, marked where its numbers are of another kind."""
+    return rows.marked(device, [flag for cell in cells for flag in cell.flags])
+
+
+def _breakdown(cells: Sequence[CellResult], device: str, label: str, colour: str) -> None:
     parts.section("Predicted, said, seen")
     drawn = needs.memory_rows(cells)
     if not drawn:
@@ -70,7 +76,12 @@ def _breakdown(cells: Sequence[CellResult], device: str, colour: str) -> None:
         f"{row.label} {', '.join(f'{bar.label} {numbers.gib(bar.n_bytes, 2)} GiB' for bar in row.bars)}"
         for row in drawn
     )
-    launch = parts.chart(figure, "breakdown", f"memory of arms on {device} in GiB. {words}", is_selectable=True)
+    caption = Caption(
+        title=f"Memory predicted, said and seen, workload {label}",
+        lines=(_where(cells, device), "predicted by arithmetic; grey: the highest that the system saw"),
+    )
+    alt = f"memory of arms on {device} in GiB. {words}"
+    launch = parts.chart(figure, "breakdown", alt, caption, is_selectable=True)
     st.caption(
         "KV: keys and values; compute: its buffer; process: all the rest. Predicted is arithmetic for llama.cpp with "
         "its weights read into memory; what the engine says is its own "
@@ -90,9 +101,12 @@ def _growth(cells: Sequence[CellResult], device: str, colour: str) -> None:
     words = "; ".join(
         f"{line.label} {line.bytes_per_token / 1024:,.4g} KiB a token, {len(line.points)} measured" for line in lines
     )
-    launch = parts.chart(
-        figure, "kv", f"keys and values in GiB by tokens of context on {device}. {words}", is_selectable=True
+    caption = Caption(
+        title="Keys and values grow with the context",
+        lines=(_where(cells, device), "lines: arithmetic; points: what an engine took for the room it made"),
     )
+    alt = f"keys and values in GiB by tokens of context on {device}. {words}"
+    launch = parts.chart(figure, "kv", alt, caption, is_selectable=True)
     n_points = sum(len(line.points) for line in lines)
     told = "points: what engines took for the room that a cell asked for" if n_points else "no engine here told its own"
     st.caption(f"lines: two bytes (F16) for each number unless the arm says otherwise, by arithmetic; {told}")

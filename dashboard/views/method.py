@@ -12,6 +12,7 @@ from collector.compare.noise import noise_of, shows_frac
 from collector.metrics import METRICS
 from collector.queries import FLAG_MEANING, CellResult
 from dashboard import data, method, parts, rows, sides, state, theme, verdicts
+from dashboard.charts.caption import Caption
 from dashboard.charts.forest import verdict_text
 from dashboard.charts.noise import NoiseBlock, noise
 
@@ -96,7 +97,14 @@ def _noise_chart(
         symbol=theme.symbol(engine),
     )  # fmt: skip
     words = f"{title}: {numbers.count(len(blocks), 'block')}, the newest run {ratio_text(floor.ratio)}"
-    launch = parts.chart(figure, "noise-blocks", words, is_selectable=True)
+    caption = Caption(
+        title=f"A against A: {verdicts.short(metric)} ratio of every block",
+        lines=(
+            rows.marked(rows.device_name(cells[0]), [flag for cell in cells for flag in cell.flags]),
+            f"the bar below: the interval of run {floor.run_id}, {floor.measured_at_utc[:10]}",
+        ),
+    )
+    launch = parts.chart(figure, "noise-blocks", words, caption, is_selectable=True)
     st.caption(
         state.escaped(
             f"A dot a block, all runs of an arm against itself. The bar below is the interval of the newest, run "

@@ -13,6 +13,7 @@ from collector.compare.findings import ratio as ratio_text
 from collector.compare.siding import named
 from collector.queries import CellResult, SeriesRow, ceiling
 from dashboard import data, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.forest import ForestRow, forest, verdict_text
 from dashboard.rows import MOST_ROWS, Standing
 
@@ -143,11 +144,20 @@ def _forest(standings: Sequence[Standing], cells: Sequence[CellResult], metric: 
     parts.section(f"Each arm against {against}")
     figure = forest(drawn, parts.palette(), axis_title=title, band_frac=BAND_FRAC)
     words = "; ".join(f"{r.label} {r.sub} {ratio_text(r.ratio)} {r.verdict or r.note}" for r in drawn)
-    launch = parts.chart(figure, "forest", f"{what}, {title}. {words}", is_selectable=True)
+    caption = _picture(what, standings)
+    launch = parts.chart(figure, "forest", f"{what}, {title}. {words}", caption, is_selectable=True)
     bars = "thick bar 90 %, thin bar 95 %, ticks: single blocks; shaded: the same speed ±2 %; hollow: undecided"
     st.caption(state.escaped(f"{what}; {bars}"))
     if launch:
         parts.launch_link(launch)
+
+
+def _picture(what: str, standings: Sequence[Standing]) -> Caption:
+    """What the picture says of itself; a device is marked where its numbers are of another kind."""
+    asked = standings[0].cell.workload
+    devices = dict.fromkeys(rows.marked(one.device, one.cell.flags) for one in standings)
+    bars = "thick bar 90 %, thin bar 95 %, shaded: the same speed ±2 %, hollow: undecided"
+    return Caption(title=f"{what}, {asked.name} {asked.shape_label}", lines=(f"on {', '.join(devices)}", bars))
 
 
 def _forest_row(one: Standing, cells: Sequence[CellResult], metric: str) -> ForestRow:

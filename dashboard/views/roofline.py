@@ -9,11 +9,14 @@ import streamlit as st
 from collector import numbers
 from collector.queries import CellResult, Regime, RooflinePoint, SeriesRow, bandwidths, ceiling, roofline
 from dashboard import data, filters, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.roofline import Roof, RoofRow, utilisation
 from dashboard.charts.roofline import roofline as draw
 
 MOST_ARMS = 6
 AS_GENERATED, KERNELS = "as generated", "kernels alone"
+ROOFLINE = "Arithmetic achieved against what the memory allows"
+_LINES = "lines: bandwidth, solid measured, dashed the vendor's, dotted simulated; a dot in the marker: prefill"
 
 
 def main() -> None:
@@ -30,9 +33,8 @@ def main() -> None:
         _no_points(chosen)
         return
     parts.head(*_finding(found))
-    launch = parts.chart(
-        draw(found, _roofs(cells, data.series()), parts.palette()), "roofline", _alt(found), is_selectable=True
-    )
+    figure, caption = draw(found, _roofs(cells, data.series()), parts.palette()), _picture(ROOFLINE, found, _LINES)
+    launch = parts.chart(figure, "roofline", _alt(found), caption, is_selectable=True)
     st.caption(
         "solid line: bandwidth measured here, dashed: the vendor's figure, dotted: simulated; a dot in the marker: "
         "prefill; hollow: no interval. Of a prefill the least bytes count, so it may lie further left; no peak of "
@@ -115,6 +117,13 @@ def _finding(found: Sequence[RoofRow]) -> tuple[str, str]:
     return f"Decode uses {spread} of the memory's bandwidth; {doubt}", how
 
 
+def _picture(title: str, found: Sequence[RoofRow], more: str) -> Caption:
+    """Each arm's device stands in the legend, marked where its numbers are of another kind."""
+    has_made_up = any("(simulated)" in row.label for row in found)
+    lines = ("simulated numbers are marked: no model ran" if has_made_up else "", more, "95 % intervals over launches")
+    return Caption(title=title, lines=lines)
+
+
 def _alt(found: Sequence[RoofRow]) -> str:
     words = "; ".join(
         f"{row.label} {row.point.regime} {numbers.plain(row.point.flop_per_s.value / 1e9)} GFLOP/s at "
@@ -148,7 +157,8 @@ def _utilisation(found: Sequence[RoofRow]) -> None:
         if (share := row.point.utilisation) is not None
     )
     alt = f"Share of the memory's bandwidth that decode uses by mean context. {words}"
-    launch = parts.chart(utilisation(known, parts.palette()), "utilisation", alt, is_selectable=True)
+    caption = _picture("Bandwidth that decode uses, by length of context", known, "")
+    launch = parts.chart(utilisation(known, parts.palette()), "utilisation", alt, caption, is_selectable=True)
     st.caption("a flat line: the rate falls with the context just as its keys and values must be read")
     if launch:
         parts.launch_link(launch)

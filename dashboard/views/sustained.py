@@ -10,6 +10,7 @@ from collector import numbers
 from collector.queries import CellResult, Course, SeriesRow
 from collector.queries.courses import Stretch, sentence, stretches, thermal_spans
 from dashboard import data, filters, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.over_time import frame_of, over_time
 
 MOST_LAUNCHES = 6
@@ -106,11 +107,23 @@ def _draw(shown: Sequence[str], launches: dict[str, CellResult], series: Sequenc
             course, colours, name=_name(cell), launch=launch, frame=frame, symbol=theme.symbol(cell.arm.engine),
             colour=by_device.get(rows.fingerprint(cell), colours.devices[0]),
         )  # fmt: skip
-        parts.chart(figure, f"launch-{launch}".replace("/", "-"), _alt(cell, launch, course))
+        parts.chart(
+            figure, f"launch-{launch}".replace("/", "-"), _alt(cell, launch, course), _picture(cell, launch, course)
+        )
         parts.launch_link(launch, f"Launch {launch}: order, gate, raw trace")
     left_out = len(launches) - len(courses)
     if left_out:
         st.caption(f"{left_out} more {'launch' if left_out == 1 else 'launches'}: choose above what is shown")
+
+
+def _picture(cell: CellResult, launch: str, course: Course) -> Caption:
+    return Caption(
+        title=f"{cell.arm.label} on end: {numbers.percent(course.retained_frac)} of its first speed kept",
+        lines=(
+            f"{rows.marked(rows.device_name(cell), cell.flags)}; {cell.workload.name} {cell.workload.shape_label}",
+            f"launch {launch}; shaded where the machine was not cool",
+        ),
+    )
 
 
 def _alt(cell: CellResult, launch: str, course: Course) -> str:

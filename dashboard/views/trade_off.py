@@ -9,6 +9,7 @@ from collector import numbers
 from collector.compare import Estimate
 from collector.queries import CellResult
 from dashboard import data, filters, parts, rows, state, theme
+from dashboard.charts.caption import Caption
 from dashboard.charts.trade_off import TradeRow, frontier, trade_off
 
 MOST_ARMS = 12
@@ -42,7 +43,7 @@ def main() -> None:
         _no_points(cells)
         return
     parts.head(_finding(found), _caption(cells, shape, memory))
-    _chart(found, metric, memory)
+    _chart(found, metric, memory, f"{cells[0].workload.name} {shape}")
     _left_out(cells, found, memory, max(0, len(fitting) - MOST_ARMS))
     _table(cells, found, metric)
     parts.flags(flag for cell in cells for flag in cell.flags)
@@ -115,7 +116,7 @@ def _caption(cells: Sequence[CellResult], shape: str, memory: str) -> str:
     )
 
 
-def _chart(found: Sequence[TradeRow], metric: str, memory: str) -> None:
+def _chart(found: Sequence[TradeRow], metric: str, memory: str, workload: str) -> None:
     rate_title = f"{numbers.header(metric)} → faster"
     figure = trade_off(found, parts.palette(), memory_title=_MEMORIES[memory], rate_title=rate_title)
     words = "; ".join(
@@ -123,7 +124,15 @@ def _chart(found: Sequence[TradeRow], metric: str, memory: str) -> None:
         f"{' predicted' if row.is_predicted else ''}"
         for row in found
     )
-    launch = parts.chart(figure, "trade-off", f"{rate_title} against memory. {words}", is_selectable=True)
+    caption = Caption(
+        title=f"{numbers.header(metric)} against memory, {workload}",
+        lines=(
+            f"memory: {_MEMORIES[memory]}",
+            f"on {', '.join(dict.fromkeys(row.device for row in found))}",
+            "crosses: 95 % intervals; dotted: on a device, the speed that so much memory buys",
+        ),
+    )
+    launch = parts.chart(figure, "trade-off", f"{rate_title} against memory. {words}", caption, is_selectable=True)
     st.caption(
         "dotted steps: on each device, the speed that so much memory buys. Quality (perplexity) is not measured: "
         "a smaller or faster arm may answer worse"
