@@ -204,6 +204,7 @@ def read_back(
             "quantized_kv_start": asked.quantized_kv_start if asked.kv_bits else None,
             "compute_dtype": trial.compute_dtype,
             "wired_limit_bytes": wire(api),
+            "library_figures": asked.library_figures,
         },
         model=_model_facts(api, opened.network, folder),
         flags=tuple(flags),

@@ -1,5 +1,6 @@
 """One loaded model: prepares a workload, runs it through the timed loops, turns the times into a trace."""
 
+import dataclasses
 import functools
 import time
 from array import array
@@ -9,7 +10,7 @@ from typing import Any
 
 from runners import measuring, prompt
 from runners.contract import Granularity, Loaded, ModelRef, Trace, Workload, WorkloadKind
-from runners.engines.mlx import calls, faults, loading, loop, room, settings, vocabulary
+from runners.engines.mlx import calls, faults, library, loading, loop, room, settings, vocabulary
 from runners.engines.mlx.calls import Opened
 from runners.engines.mlx.folder import Folder
 from runners.engines.mlx.loading import Trial
@@ -52,6 +53,7 @@ class MlxSession:
         self._stream = opened.api.core.new_stream(opened.api.core.default_device())
         self._vocabulary = vocabulary.of_folder(folder, _n_rows(opened.network, folder))
         self._plan: _Plan | None = None
+        self._words: Any = None
 
     def generate(self, workload: Workload) -> Trace:
         """Run the workload once, from an empty cache or from its depth; the cache is a new one each time."""
@@ -63,7 +65,7 @@ class MlxSession:
                 core.reset_peak_memory()
                 cache = self._cache_at_depth(plan)
                 if workload.kind is WorkloadKind.GENERATION:
-                    return self._generation(plan, cache)
+                    return self._with_library(plan, self._generation(plan, cache))
                 return (
                     self._kernel_prefill(plan, cache) if workload.n_prompt_tokens else self._kernel_decode(plan, cache)
                 )
@@ -135,6 +137,17 @@ class MlxSession:
                 "prompt_cache_offset": getattr(cache[0], "offset", None),
             },
         )
+
+    def _with_library(self, plan: _Plan, trace: Trace) -> Trace:
+        """The trace with the library's figures for the same workload beside, where they are asked for."""
+        if not self._asked.library_figures:
+            return trace
+        if self._words is None:
+            self._words = library.tokenizer(self._folder)
+        ids = [token for part in (*plan.chunks, plan.last) for token in part.tolist()]
+        n, cache = plan.workload.n_generated_tokens, self._cache_at_depth(plan)
+        found = library.figures(self._opened, self._words, ids, n, cache)
+        return dataclasses.replace(trace, engine_reported={**trace.engine_reported, "mlx_lm": found})
 
     def _cache_at_depth(self, plan: _Plan) -> list[Any]:
         """

@@ -43,6 +43,11 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             help="number format of scales and activations; auto is float32 on the CPU and as stored on Metal",
             choices=(AUTO, STORED, FLOAT32),
         ),
+        "library_figures": Option(
+            type=bool,
+            default=False,
+            help="after each generation run mlx-lm's own generator once, and keep its figures beside ours",
+        ),
     }
 )
 
@@ -58,6 +63,7 @@ class Settings:
     kv_group_size: int | None
     quantized_kv_start: int
     compute_dtype: str
+    library_figures: bool
 
 
 def resolve(options: Mapping[str, Scalar]) -> Settings:
@@ -83,6 +89,7 @@ def resolve(options: Mapping[str, Scalar]) -> Settings:
         kv_group_size=_whole_or_none("kv_group_size", values["kv_group_size"]),
         quantized_kv_start=_whole("quantized_kv_start", values["quantized_kv_start"], least=0),
         compute_dtype=str(_one_of("compute_dtype", values["compute_dtype"])),
+        library_figures=bool(values["library_figures"]),
     )
 
 
