@@ -83,7 +83,9 @@ _MACHINE: _Getters = (
     ("processor", lambda m: m.cpu_model),
     ("product", lambda m: m.product_type),
     ("physical cores", lambda m: m.n_physical_cores),
+    ("GPU cores", lambda m: m.n_gpu_cores),
     ("memory bytes", lambda m: m.memory_bytes),
+    ("GPU memory limit bytes", lambda m: m.gpu_wired_limit_bytes),
     ("system", lambda m: f"{m.os_name or ''} {m.os_version or ''}".strip() or None),
     ("engine version", lambda m: m.engine_version),
 )

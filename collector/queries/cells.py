@@ -106,8 +106,8 @@ def _launches(run_ids: Sequence[str] | None) -> Select[Any]:
         *(_T.c[name] for name in _ARTIFACT),
         *(_W.c[name] for name in _WORKLOAD),
         _E.c.os_name, _E.c.os_version, _E.c.engine_version, _E.c.python_version, _E.c.phibench_version,
-        _E.c.engine_json, _D.c.name.label("device"), _D.c.fingerprint, _D.c.cpu_model, _D.c.product_type,
-        _D.c.n_physical_cores, _D.c.memory_bytes,
+        _E.c.engine_json, _E.c.device_json, _D.c.name.label("device"), _D.c.fingerprint, _D.c.cpu_model,
+        _D.c.product_type, _D.c.n_physical_cores, _D.c.memory_bytes,
     ]  # fmt: skip
     query = (
         select(*columns)
@@ -206,7 +206,15 @@ def _machine(row: Any) -> MachineRow | None:
         engine_version=row.engine_version,
         python_version=row.python_version,
         phibench_version=row.phibench_version,
+        **_told_of_gpu(row.device_json or "{}"),
     )
+
+
+@lru_cache(maxsize=256)
+def _told_of_gpu(device_json: str) -> dict[str, int | None]:
+    """What stands in the snapshot alone, as few devices tell it."""
+    found = json.loads(device_json)
+    return {name: found.get(name) for name in ("n_gpu_cores", "gpu_wired_limit_bytes")}
 
 
 def _unlike(failed: Iterable[Any]) -> Iterable[FailureRow]:

@@ -107,6 +107,8 @@ class MachineRow:
     engine_version: str | None
     python_version: str | None
     phibench_version: str | None
+    n_gpu_cores: int | None = None
+    gpu_wired_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

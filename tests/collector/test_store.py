@@ -234,6 +234,7 @@ def test_the_settings_of_a_live_database(store: Store, db: str) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     with store._writing() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA fullfsync").scalar() == 1, "a Mac's fsync alone outlives no power cut"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 

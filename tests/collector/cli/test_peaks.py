@@ -1,14 +1,17 @@
-"""A process' peak is the footprint where it is told: from what a Mac's kernel says to the column of a table."""
+"""What a Mac tells, from its kernel to a person: the footprint in a table, the GPU among what differs."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from compare_helpers import cell
-from evidence_helpers import make_events, make_job, run_record
+from evidence_helpers import DEVICE, make_events, make_job, run_record
 from rich.console import Console
 
 from collector.cli._tables import peak_metrics, print_cells
+from collector.compare import Side
+from collector.compare.differences import differences
 from collector.queries import Reader
 from collector.store import Store
 from runners import ending
@@ -71,3 +74,18 @@ def test_a_simulators_process_says_nothing_of_memory() -> None:
     values = {"decode_tok_per_s": [5.0], "peak_footprint_bytes": [2.0 * GIB]}
     assert "footprint" not in printed(cell(values, backend="simulated"))
     assert "footprint" in printed(cell(values))
+
+
+def test_two_macs_of_one_name_differ_in_their_gpu(tmp_path: Path) -> None:
+    """An M1 is sold with 7 and with 8 GPU cores; only the stored snapshot tells."""
+    with Store.open(str(tmp_path / "a.db")) as store:
+        for number, n in enumerate((7, 8), start=1):
+            snapshot = replace(DEVICE, fingerprint=f"m1-{n}", name="Apple M1, 8 cores", n_gpu_cores=n)
+            store.begin_run(run_record(f"run{number}"))
+            store.begin_launch(make_job(f"run{number}/1"), run_id=f"run{number}", block=0, position=0, arm_index=0)
+            store.accept(f"run{number}/1", make_events(device=snapshot))
+    with Reader.open(str(tmp_path / "a.db")) as reader:
+        a, b = (Side(name=run, cells=(found,)) for run in ("run1", "run2") for found in reader.cells([run]))
+    told = {d.field: (d.baseline, d.other) for d in differences(a, b, (), ())}
+    assert told["GPU cores"] == ("7", "8")
+    assert "GPU memory limit bytes" not in told
