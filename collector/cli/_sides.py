@@ -119,6 +119,11 @@ def _whole_run(finder: _Finder, query: Query) -> Asked:
         run_id = finder.run_ids(query.runs)[0]
         if not any(cell.n_launches for cell in cells):
             raise why_none(cells, query)
+        if len(by_arm(cell for cell in cells if cell.n_launches)) > 1:
+            raise UsageError(
+                f"run {run_id} has one simulated arm and one that was measured: they are not set against each other",
+                f"name another run: phibench compare RUN {run_id}",
+            )
         message = f"run {run_id} has one arm, {labels(c for c in cells if c.n_launches)}: there is nothing to compare"
         raise UsageError(message, f"name another run: phibench compare RUN {run_id}")
     return Asked(pairs=tuple(_with_plans(finder.reader, *pair) for pair in pairs))

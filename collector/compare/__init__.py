@@ -4,7 +4,7 @@ Two arms -> ratios, verdicts, and every other field in which they differ. Pure: 
 Arms of one run are paired by block; arms of different runs or devices are not, and get wider intervals and weaker
 words. Holm's family is fixed by what is compared: the headline metrics of every workload that both arms have, over all
 arms that are set against the baseline; never by what a screen shows. Nothing is refused for being doubtful: doubt is
-told. What is refused is a ratio of two things that are not the same metric.
+told. What is refused is a ratio of two things that are not the same metric, or of a simulated value to a measured one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -84,6 +84,7 @@ class _Prepared:
         baseline, other = self._sides
         noise = {metric: self._noise[metric] for metric in self._headlines if metric in self._noise}
         warnings = (
+            *doubts.of_kinds(self._sides),
             *doubts.of_design(self._design, n_family),
             *doubts.of_noise(noise.values(), self._design),
             *doubts.of_what_only_one_has(self._workloads),

@@ -8,7 +8,7 @@ from collector import stats
 from collector.compare.matching import Matched
 from collector.compare.noise import LEAST_SESSIONS, Noise
 from collector.compare.records import Design, Row, Side
-from collector.compare.values import in_time, values_of
+from collector.compare.values import in_time, is_simulated, values_of
 from collector.stats import Verdict
 
 ALPHA = 0.05
@@ -47,6 +47,18 @@ def of_design(design: Design, n_family: int) -> Iterator[str]:
         yield from _of_blocks(design.n_blocks or 0, n_family)
     else:
         yield from _of_launches(design, n_family)
+
+
+def of_kinds(sides: Sequence[Side]) -> Iterator[str]:
+    """Of which side a simulator made the values, where it did not make those of both."""
+    kinds = [{is_simulated(cell) for cell in side.cells} for side in sides]
+    if len(set().union(*kinds)) == 1:
+        return
+    which = [letter for letter, found in zip("AB", kinds, strict=True) if True in found]
+    yield (
+        f"{' and '.join(which)} {'is' if len(which) == 1 else 'are in part'} simulated and the other values were "
+        "measured: they are not set against each other; phibench list shows the runs, choose two of one kind"
+    )
 
 
 def of_noise(noise: Iterable[Noise], design: Design) -> Iterator[str]:
@@ -124,7 +136,14 @@ def _of_blocks(n_blocks: int, n_family: int) -> Iterator[str]:
 def _of_launches(design: Design, n_family: int) -> Iterator[str]:
     """The smallest p of a Mann-Whitney test is that of the two most extreme orders of all launches."""
     first, second = design.n_launches
-    if min(1.0, n_family * 2 / math.comb(first + second, first)) > ALPHA:
+    if not n_family:
+        return
+    if min(first, second) < stats.MIN_N:
+        yield (
+            f"{_count(n_family, 'row')}, {first} and {second} launches: n too small for an interval or a verdict; "
+            f"{_needed(n_family)} of each are enough"
+        )
+    elif min(1.0, n_family * 2 / math.comb(first + second, first)) > ALPHA:
         yield (
             f"{_count(n_family, 'row')}, {first} and {second} launches: no difference can be shown; "
             f"{_needed(n_family)} of each are enough"
@@ -132,7 +151,7 @@ def _of_launches(design: Design, n_family: int) -> Iterator[str]:
 
 
 def _needed(n_family: int) -> int:
-    return next(n for n in range(1, 1000) if n_family * 2 / math.comb(2 * n, n) <= ALPHA)
+    return next(n for n in range(stats.MIN_N, 1000) if n_family * 2 / math.comb(2 * n, n) <= ALPHA)
 
 
 def _is_below(row: Row, floor_frac: float | None) -> bool:

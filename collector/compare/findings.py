@@ -2,6 +2,7 @@
 
 from collector import numbers
 from collector.compare.records import Comparison, Pair, Row
+from collector.compare.rows import NOT_ONE_KIND
 from collector.stats import Estimate, Verdict
 
 _PHRASES = {
@@ -47,6 +48,8 @@ def _sentence(pair: Pair, band_frac: float, here: str | None) -> str:
     if pair.design.is_same_launches:
         return "A and B are the same launches: nothing is compared."
     main = _main_row(pair)
+    if main is None and any(row.refusal == NOT_ONE_KIND for row in pair.rows):
+        return f"{pair.other.name} and {pair.baseline.name} are not compared: one was simulated, the other measured."
     if main is None or main.ratio is None:
         return f"{pair.other.name} and {pair.baseline.name} have no value in common that can be compared."
     where, (verb, how) = _where(main, pair, here), _PHRASES[main.metric]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import stdev
 
 from collector import stats
+from collector.compare.values import is_simulated as is_made_up
 from collector.compare.values import paired_values, values_of
 from collector.queries import CellResult
 from collector.schedule import HEADLINE_METRICS
@@ -230,7 +231,7 @@ def _there(cells: Iterable[CellResult], fingerprint: str | None, *, is_simulated
 def _place(cell: CellResult) -> tuple[str, str]:
     """The device, and whether a model ran there or a simulator: the one says nothing about the other."""
     fingerprint = cell.machine.fingerprint if cell.machine else ""
-    return fingerprint, "simulated" if cell.backend == "simulated" else "real"
+    return fingerprint, "simulated" if is_made_up(cell) else "real"
 
 
 def _session_key(cell: CellResult) -> tuple[str, ...]:

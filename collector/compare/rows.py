@@ -12,7 +12,7 @@ from collector import stats
 from collector.compare.matching import Matched
 from collector.compare.noise import Noise
 from collector.compare.records import Row
-from collector.compare.values import Value, paired_values, values_of
+from collector.compare.values import Value, is_simulated, paired_values, values_of
 from collector.metrics import METRICS, Metric, definition_in_effect
 from collector.queries import CellResult
 from collector.stats import Estimate, SessionNoise, Verdict
@@ -20,6 +20,9 @@ from runners.contract import Flag
 
 EQUIVALENCE_LEVEL = 0.90
 """Two one-sided tests at 5 % each: the interval that must lie inside the band."""
+
+NOT_ONE_KIND = "a simulated value against a measured one"
+"""Why two arms have no ratio of which a simulator made one: it would say nothing about a model or a device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,9 @@ class Draft:
     def measured(self) -> "Draft":
         """With ratio, interval and p of its values."""
         ratio, narrower = self._ratio(0.95), self._ratio(EQUIVALENCE_LEVEL)
+        if min(len(self.first), len(self.second)) < stats.MIN_N:
+            bare = _bare(ratio)
+            return replace(self, row=replace(self.row, ratio=bare, ratio_90=bare))
         p_raw = self._p() if self.row.is_headline else None
         return replace(self, row=replace(self.row, ratio=ratio, ratio_90=narrower, p_raw=p_raw))
 
@@ -161,12 +167,20 @@ def _draft(
 def _refusal(matched: Matched, metric: Metric, first: Sequence[Value], second: Sequence[Value]) -> str | None:
     if not first or not second:
         return f"only {'B' if not first else 'A'} has it"
+    if len({is_simulated(cell) for cell in (*matched.baseline, *matched.other)}) > 1:
+        return NOT_ONE_KIND
     kinds = [_definition(metric, cells) for cells in (matched.baseline, matched.other)]
     if kinds[0] != kinds[1]:
         return f"definitions differ: {kinds[0]} against {kinds[1]}"
     if min(one.value for one in (*first, *second)) <= 0:
         return "no ratio: a value is 0"
     return None
+
+
+def _bare(found: Estimate) -> Estimate:
+    """Without an interval: five launches against forty have one by arithmetic, and it trusts five launches too far."""
+    method = found.method if found.low is None else f"{found.method}; no interval below n = {stats.MIN_N}"
+    return replace(found, low=None, high=None, level_exact=None, method=method)
 
 
 def _definition(metric: Metric, cells: Sequence[CellResult]) -> str:

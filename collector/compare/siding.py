@@ -5,17 +5,24 @@ from collections.abc import Sequence
 from collector import suite
 from collector.compare.records import Side
 from collector.compare.selecting import by_arm
+from collector.compare.values import is_simulated
 from collector.queries import CellResult
 
 
 def against_baseline(cells: Sequence[CellResult]) -> list[tuple[Side, Side]]:
-    """Every arm of one run against its baseline: LLaMA-2-7B in 4 bits if it is there, else the first arm."""
-    arms = list(by_arm(cell for cell in cells if cell.n_launches))
-    if len(arms) < 2:
-        return []
-    baseline = next((arm for arm in arms if is_usual_baseline(arm[0])), arms[0])
-    others = [arm for arm in arms if arm is not baseline]
-    return [named(baseline, other, (False, False)) for other in others]
+    """
+    Every arm of one run against its baseline: LLaMA-2-7B in 4 bits if it is there, else the first arm.
+
+    Measured arms come first and simulated ones have a baseline of their own: the two are not set against each other.
+    """
+    arms = by_arm(cell for cell in cells if cell.n_launches)
+    found: list[tuple[Side, Side]] = []
+    for is_made_up in (False, True):
+        own = [arm for arm in arms if is_simulated(arm[0]) == is_made_up]
+        if own:
+            baseline = next((arm for arm in own if is_usual_baseline(arm[0])), own[0])
+            found += [named(baseline, other, (False, False)) for other in own if other is not baseline]
+    return found
 
 
 def named(

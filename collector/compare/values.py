@@ -21,6 +21,11 @@ class Value:
         return f"{self.run_id}/{self.number}"
 
 
+def is_simulated(cell: CellResult) -> bool:
+    """Whether a simulator made its values, so that they say nothing about a device."""
+    return cell.backend == "simulated" or "simulated" in cell.flags
+
+
 def values_of(cells: Sequence[CellResult], metric: str) -> list[Value]:
     """Values of good launches by run and block."""
     return [

@@ -20,6 +20,9 @@ _D, _E, _STAT, _V = schema.device, schema.environment, schema.launch_stat, schem
 _ONE_A_LAUNCH = ("decode_tok_per_s", "kernel_prefill_tok_per_s", "kernel_decode_tok_per_s", "burst_tok_per_s")
 """Of each kind of launch the one metric that every good launch of the kind has."""
 
+_MOST_KEYS = 500
+"""Keys in one query: old SQLite takes fewer than a thousand."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRow:
@@ -30,6 +33,7 @@ class SeriesRow:
         device, fingerprint: None where a launch never said where it ran.
         run_id: the newest run that has it; n_runs and n_launches: in all, good launches alone.
         is_sustained: its launches repeat for a while, so its speeds are others.
+        is_simulated: no model ran, by the flags of its newest launch.
     """
 
     arm: ArmRow
@@ -41,6 +45,7 @@ class SeriesRow:
     n_runs: int
     n_launches: int
     is_sustained: bool
+    is_simulated: bool
 
     @property
     def key(self) -> str:
@@ -51,10 +56,12 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureCount:
-    """Launches that failed in one way, and the newest of them."""
+    """Launches that failed in one way on one device, and the newest of them."""
 
     kind: str
     arm_label: str
+    model: str
+    engine: str
     workload: str
     device: str | None
     n_launches: int
@@ -90,6 +97,7 @@ def series(connection: Connection) -> list[SeriesRow]:
             func.count(_STAT.c.run_key.distinct()).label("n_runs"),
             func.count().label("n_launches"),
             func.max(_STAT.c.run_key).label("run_key"),
+            func.max(_STAT.c.launch_key).label("launch_key"),
         )
         .where(_STAT.c.metric.in_(_ONE_A_LAUNCH), _STAT.c.is_good)
         .group_by(_STAT.c.metric, _STAT.c.arm_key, _STAT.c.workload_key, _STAT.c.device_key)
@@ -98,7 +106,18 @@ def series(connection: Connection) -> list[SeriesRow]:
     arms, workloads = _arms(connection), _workloads(connection)
     devices = {row.key: row for row in connection.execute(select(_D.c.key, _D.c.name, _D.c.fingerprint, _D.c.kind))}
     runs = {row.key: row for row in connection.execute(select(_R.c.key, _R.c.id, _R.c.started_at_utc))}
-    return [_series(row, arms, workloads, devices, runs) for row in connection.execute(counted)]
+    found = connection.execute(counted).all()
+    made_up = _simulated(connection, [row.launch_key for row in found])
+    return [_series(row, arms, workloads, devices, runs, is_simulated=row.launch_key in made_up) for row in found]
+
+
+def _simulated(connection: Connection, launch_keys: Sequence[int]) -> set[int]:
+    """Those of some launches whose values a simulator made."""
+    found: set[int] = set()
+    for start in range(0, len(launch_keys), _MOST_KEYS):
+        query = select(_L.c.key, _L.c.flags).where(_L.c.key.in_(launch_keys[start : start + _MOST_KEYS]))
+        found |= {row.key for row in connection.execute(query) if "simulated" in row.flags.split(",")}
+    return found
 
 
 def runs_on(connection: Connection, fingerprints: Sequence[str], limit: int) -> list[str]:
@@ -132,11 +151,12 @@ def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
     """Launches that failed, counted by kind and cell, the newest first; cancelled ones are no failures."""
     counted = (
         select(
-            _L.c.failure_kind, _L.c.arm_key, _L.c.workload_key,
+            _L.c.failure_kind, _L.c.arm_key, _L.c.workload_key, _E.c.device_key,
             func.count().label("n_launches"), func.max(_L.c.key).label("newest"),
         )
+        .outerjoin_from(_L, _E, _L.c.environment_key == _E.c.key)
         .where(_L.c.state == "failed", _L.c.failure_kind != "cancelled")
-        .group_by(_L.c.failure_kind, _L.c.arm_key, _L.c.workload_key)
+        .group_by(_L.c.failure_kind, _L.c.arm_key, _L.c.workload_key, _E.c.device_key)
         .order_by(desc("newest"))
         .limit(limit)
     )  # fmt: skip
@@ -155,6 +175,8 @@ def failures(connection: Connection, limit: int = 200) -> list[FailureCount]:
         FailureCount(
             kind=row.failure_kind,
             arm_label=arms[row.arm_key].label,
+            model=arms[row.arm_key].model,
+            engine=arms[row.arm_key].engine,
             workload=workloads[row.workload_key].name,
             device=newest[row.newest].name,
             n_launches=row.n_launches,
@@ -185,6 +207,8 @@ def _series(
     workloads: Mapping[int, WorkloadRow],
     devices: Mapping[int, Any],
     runs: Mapping[int, Any],
+    *,
+    is_simulated: bool,
 ) -> SeriesRow:
     device, run = devices.get(row.device_key), runs[row.run_key]
     return SeriesRow(
@@ -197,4 +221,5 @@ def _series(
         n_runs=row.n_runs,
         n_launches=row.n_launches,
         is_sustained=row.metric == "burst_tok_per_s",
+        is_simulated=is_simulated,
     )

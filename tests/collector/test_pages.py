@@ -85,3 +85,22 @@ def test_whatever_is_written_changes_the_revision(empty: Store, db: str, reader:
     empty.remove_run("one")
     seen.append(reader.revision())
     assert len(set(seen)) == len(seen)
+
+
+def test_a_series_tells_whether_a_simulator_made_it(empty: Store, db: str, reader: Reader) -> None:
+    simulate(empty, db, "made-up", plan("phi-3-mini-4k", n_blocks=1), day=2)
+    add_one(empty, "real")
+    assert {one.run_id: one.is_simulated for one in reader.series()} == {"made-up": True, "real": False}
+
+
+def test_failures_of_two_devices_are_counted_apart(empty: Store, db: str, reader: Reader) -> None:
+    for run_id, snapshot, n_blocks in (("lap", LAPTOP, 2), ("mob", PHONE, 3)):
+        simulate(
+            empty, db, run_id, plan("llama-2-7b", n_blocks=n_blocks), snapshot=snapshot,
+            truth=lambda _job: Truth(failure=FailureKind.CRASHED, failure_frac=1.0),
+        )  # fmt: skip
+    found = {one.device: one for one in reader.failures()}
+    assert {name: one.run_id for name, one in found.items()} == {"laptop": "lap", "phone": "mob"}
+    assert {(one.model, one.engine) for one in found.values()} == {("llama-2-7b", "fake")}
+    for one in found.values():
+        assert one.n_launches == sum(row.state == "failed" for row in reader.launches(one.run_id))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from compare_helpers import CHAT, DECODE, TTFT, both, cell, noisy, side
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from collector import stats
 from collector.compare import Comparison, Pair, Row, compare
+from collector.compare.findings import findings
+from collector.compare.siding import against_baseline
 from collector.queries import CellResult
 from collector.stats import Verdict
 
@@ -336,9 +339,55 @@ def test_the_same_runs_on_both_sides_pair_by_run_and_block() -> None:
 
 def test_too_few_unpaired_launches_say_what_is_needed() -> None:
     found = pair_of(*map(side, unpaired(0.8, 3)))
-    assert "2 rows, 3 and 3 launches: no difference can be shown; 5 of each are enough" in found.warnings
+    wanted = "2 rows, 3 and 3 launches: n too small for an interval or a verdict; 6 of each are enough"
+    assert wanted in found.warnings
     assert {r.verdict for r in found.family} == {Verdict.UNCLEAR}
-    assert not any("can be shown" in warning for warning in pair_of(*map(side, unpaired(0.8, 5))).warnings)
+    assert not any("n too small" in warning for warning in pair_of(*map(side, unpaired(0.8, 6))).warnings)
+
+
+def test_three_launches_against_forty_have_no_interval_and_no_verdict() -> None:
+    """By ranks alone 3 against 40 would have both, and rest on three launches."""
+    few, many = cell(both(10, 3, 1)), cell(both(50, 40, 2), run_id="r2")
+    for pair in (pair_of(side(few), side(many)), pair_of(side(many), side(few))):
+        assert {r.verdict for r in pair.family} == {Verdict.UNCLEAR}
+        for found in pair.family:
+            assert found.ratio is not None
+            assert (found.ratio.low, found.ratio.high, found.p_holm) == (None, None, None)
+            assert "n=3: no interval" in found.doubts
+
+
+@pytest.mark.parametrize("more", [{"backend": "simulated"}, {"flags": ("simulated",)}])
+def test_a_simulated_arm_is_not_set_against_a_measured_one(more: dict[str, Any]) -> None:
+    measured, made_up = cell(both(10, 8, 1)), cell(both(50, 8, 2), run_id="r2", **more)
+    found = pair_of(side(measured), side(made_up))
+    assert found.family == ()
+    assert {r.refusal for r in found.rows} == {"a simulated value against a measured one"}
+    assert all(r.ratio is None and r.verdict is None for r in found.rows)
+    assert any(text.startswith("B is simulated and the other values were measured") for text in found.warnings)
+    (sentence,) = findings(comparison_of(side(measured), side(made_up)), None)
+    assert "are not compared: one was simulated, the other measured" in sentence
+
+
+def test_one_side_of_both_kinds_is_compared_with_nothing() -> None:
+    measured, made_up = cell(both(10, 8, 1)), cell(both(50, 8, 2), run_id="r2", backend="simulated")
+    found = pair_of(side(measured, made_up), side(cell(both(9, 8, 3), run_id="r3")))
+    assert found.family == ()
+    assert any(text.startswith("A is simulated") for text in found.warnings)
+
+
+def test_each_kind_of_a_run_has_its_own_baseline_and_measured_arms_come_first() -> None:
+    made_up = [cell(both(50, 8, i), arm_index=i, n_arms=4, arm={"quant": q}, backend="simulated")
+               for i, q in enumerate(("q4_0", "q8_0"))]  # fmt: skip
+    measured = [cell(both(10, 8, i), arm_index=i, n_arms=4, arm={"quant": q}) for i, q in ((2, "q4_k_m"), (3, "f16"))]
+    pairs = against_baseline([*made_up, *measured])
+    assert [(a.cells[0], b.cells[0]) for a, b in pairs] == [tuple(measured), tuple(made_up)]
+    assert against_baseline([made_up[0], measured[0]]) == []
+
+
+def test_two_simulated_arms_are_compared() -> None:
+    found = pair_of(*(side(replace(one, backend="simulated")) for one in arms(0.8)))
+    assert row(found).verdict is Verdict.SLOWER
+    assert not any("simulated" in text for text in found.warnings)
 
 
 def test_a_difference_below_the_noise_floor_is_doubted() -> None:
