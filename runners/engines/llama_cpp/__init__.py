@@ -78,6 +78,7 @@ def _build(api: Any) -> dict[str, Scalar | None]:
     system_info = api.llama_print_system_info().decode(errors="replace").strip()
     features = dict(re.findall(r"(\w+) = (\w+)", system_info))
     libllama, libggml_cpu = binding.library_path(api), binding.library_path(api, "ggml-cpu")
+    metal = binding.library_path(api, "ggml-metal")
     folders = {path.parent for path in (libllama, libggml_cpu) if path is not None}
     policies = {f"env_{name}": os.environ[name] for name in device.OPENMP_VARIABLES if name in os.environ}
     return {
@@ -93,6 +94,7 @@ def _build(api: Any) -> dict[str, Scalar | None]:
         "is_library_overridden": "LLAMA_CPP_LIB_PATH" in os.environ or len(folders) > 1,
         **_library_facts("libllama", libllama),
         **_library_facts("libggml_cpu", libggml_cpu),
+        **(_library_facts("libggml_metal", metal) if metal is not None else {}),
         **policies,
     }
 

@@ -5,6 +5,7 @@ What is in effect is read from the log and from the library's calls, here those 
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import stand_in_llama_cpp
 
 from runners import device
 from runners.contract import Flag, Loaded
+from runners.engines import llama_cpp as engine
 from runners.engines.llama_cpp import LlamaCppEngine, binding, evidence, faults, loading, settings
 
 METAL = """\
@@ -133,3 +135,17 @@ def test_a_gpu_without_memory_is_typed_as_memory() -> None:
     assert fault.kind == "out_of_memory"
     assert "Insufficient Memory" in fault.message
     assert faults.of_decode(-3, evidence.first_error(log[:1])).kind == "crashed"
+
+
+def test_the_library_that_computes_on_metal_is_part_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two builds that differ in their Metal kernels alone are two builds; elsewhere nothing is said of it."""
+    for name in ("libllama.dylib", "libggml-cpu.dylib", "libggml-metal.dylib"):
+        (tmp_path / name).write_bytes(name.encode())
+    api = Library(has_gpu=True)
+    lib = SimpleNamespace(**{**vars(stand_in_llama_cpp._lib), "_name": str(tmp_path / "libllama.dylib")})
+    monkeypatch.setattr(stand_in_llama_cpp, "_lib", lib)
+    build = engine._build.__wrapped__(api)
+    assert build["libggml_metal_bytes"] == len("libggml-metal.dylib")
+    assert (build["has_gpu"], build["is_library_overridden"]) == (True, False)
+    (tmp_path / "libggml-metal.dylib").unlink()
+    assert "libggml_metal_sha256" not in engine._build.__wrapped__(api)
