@@ -77,7 +77,7 @@ def nonsense(exc: Exception) -> Ending:
     return Ending(kind=FailureKind.PROTOCOL_ERROR, message=f"the worker does not speak our protocol: {exc}")
 
 
-def autopsy(return_code: int, last_words: str, phase: Phase | None, *, was_memory_short: bool) -> Ending:
+def autopsy(return_code: int, last_words: str, phase: Phase | None, *, was_memory_short: bool, engine: str) -> Ending:
     """
     Type the end of a worker that said nothing.
 
@@ -86,6 +86,7 @@ def autopsy(return_code: int, last_words: str, phase: Phase | None, *, was_memor
         last_words: tail of its standard error.
         phase: announced last, the only witness of where it was.
         was_memory_short: the kernel's out-of-memory killer struck during the launch.
+        engine: by its name; llama.cpp alone is compiled for the machine.
 
     Source:
         llama.cpp as run with damaged files and a wrong build: SIGILL = built for another CPU, SIGABRT = one of its
@@ -101,7 +102,9 @@ def autopsy(return_code: int, last_words: str, phase: Phase | None, *, was_memor
         remedy = "the model file may be damaged or its numbers absurd: fetch or write it again"
         return Ending(kind=FailureKind.ABORTED, message=message, remedy=remedy, detail=last_words)
     message = f"the engine crashed with {name} {where}" if return_code < 0 else _left(return_code, where)
-    return Ending(kind=FailureKind.CRASHED, message=message, remedy=_crash_remedy(return_code), detail=last_words)
+    return Ending(
+        kind=FailureKind.CRASHED, message=message, remedy=_crash_remedy(return_code, engine), detail=last_words
+    )
 
 
 def doing(phase: Phase | None) -> str:
@@ -113,7 +116,9 @@ def _left(return_code: int, where: str) -> str:
     return f"the engine's process ended with code {return_code} {where} and said nothing"
 
 
-def _crash_remedy(return_code: int) -> str:
+def _crash_remedy(return_code: int, engine: str) -> str:
+    if return_code == -signal.SIGILL and engine != "llama_cpp":
+        return "this CPU lacks an instruction that the engine's build uses: phibench doctor tells what works here"
     if return_code == -signal.SIGILL:
         return f"the engine was built for another CPU; rebuild it: {REBUILD}"
     if return_code == -signal.SIGBUS:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runners import ending
 from runners.contract import Event, EventType, Job, ModelRef, Phase, Scalar, Workload
 from runners.errors import FailureKind
 from runners.launch import launch
@@ -122,6 +123,12 @@ def test_every_way_to_die_is_typed(die: str, kind: FailureKind, phase: Phase) ->
     if die.startswith("SIG"):
         assert die in last.data["message"]
         assert last.data["remedy"]
+
+
+@pytest.mark.parametrize(("engine", "remedy"), [("llama_cpp", "--reinstall-package"), ("mlx", "phibench doctor tells")])
+def test_only_an_engine_that_was_compiled_here_can_be_compiled_again(engine: str, remedy: str) -> None:
+    how = ending.autopsy(-signal.SIGILL, "", Phase.LOAD, was_memory_short=False, engine=engine)
+    assert (how.kind, remedy in how.remedy) == (FailureKind.CRASHED, True)
 
 
 def test_a_hang_is_timed_out() -> None:
