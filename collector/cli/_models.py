@@ -127,8 +127,8 @@ def _size(row: dict[str, Any], quant: str) -> str:
 
 
 def _sizes(model: CatalogModel) -> list[str]:
-    """Each format: how large, what it needs at 4,096 tokens, where it lies if it is here."""
-    paths = {ref.quant: ref.path for ref in models.local() if ref.model == model.id}
+    """Each format: how large, what it needs at 4,096 tokens, where it lies if it is here; then others that are here."""
+    present = [ref for ref in models.local() if ref.model == model.id]
     n_ctx = min(_CONTEXT_FOR_FIT, model.shape.context_length)
     lines = []
     for quant in models.QUANTS:
@@ -136,9 +136,14 @@ def _sizes(model: CatalogModel) -> list[str]:
         if n_bytes is None:
             continue
         need = _needed_bytes(model, quant, n_bytes, n_ctx)
-        here = f"; here: {shown(str(paths[quant]))}" if quant in paths else ""
+        here = "".join(f"; here: {_where(ref)}" for ref in present if ref.quant == quant)
         lines.append(f"{quant}: {numbers.size(n_bytes)}, needs {numbers.size(need)} at {n_ctx:,} tokens{here}")
-    return lines
+    others = (ref for ref in present if ref.quant not in models.QUANTS)
+    return lines + [f"{ref.quant}: {numbers.size(ref.n_bytes)}; here: {_where(ref)}" for ref in others]
+
+
+def _where(ref: ModelRef) -> str:
+    return f"{shown(str(ref.path))} ({'random weights' if ref.is_synthetic else 'real'})"
 
 
 def _needed_bytes(model: CatalogModel, quant: str, tensor_bytes: int, n_ctx: int) -> int:

@@ -28,7 +28,8 @@ _BODY_TIMEOUT_S = (5.0, 30.0, 30.0, 5.0)
 _CHUNK_BYTES = 1 << 20
 _TRIES = 3
 """That bring nothing, one after another, before a download is given up."""
-_PARTIAL = ".phibench-partial"
+_PARTIAL = ".phibench.incomplete"
+"""By this ending `hf cache prune` knows it, too."""
 
 
 def pointer(hub: Hub, repository: Repository, name: str) -> Path:

@@ -93,7 +93,7 @@ def know(monkeypatch: pytest.MonkeyPatch, entry: CatalogModel) -> None:
 
 
 def leftovers(cache: Path) -> list[Path]:
-    return [path for path in cache.glob("**/*.phibench-partial") if path.is_file()]
+    return [path for path in cache.glob("**/*.phibench.incomplete") if path.is_file()]
 
 
 def test_a_gguf_comes_whole_into_the_cache_that_other_programs_read(at: Hub, root: Path, server: HubServer) -> None:

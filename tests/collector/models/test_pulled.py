@@ -116,4 +116,8 @@ def test_a_plan_says_which_weights_are_real_and_the_list_shows_them(root: Path, 
     assert line.endswith(f"real, {record.path}")
     assert "synthetic" not in done.output
     shown = CliRunner().invoke(cli, ["models", "show", "tiny"]).output
-    assert f"here: {record.path}" in shown
+    assert f"here: {record.path} (real)" in shown
+    models.find_or_synthesise("tiny", "q4_k_m")
+    pulled.remember(root, replace(record, quant="q5_k_m"))
+    shown = CliRunner().invoke(cli, ["models", "show", "tiny"]).output
+    assert f"(real); here: {models.path_of('tiny', 'q4_k_m')} (random weights)" in shown
