@@ -69,7 +69,7 @@ def runs() -> list[RunRow]:
 
 
 def series() -> list[SeriesRow]:
-    """Every arm on a device under a workload, the one measured last first."""
+    """Every arm on a device under a workload: measured ones before simulated ones, and of each the newest first."""
     return _series(url(), revision())
 
 
@@ -167,7 +167,7 @@ def _runs(db: str, revision: str) -> list[RunRow]:
 
 @st.cache_resource(max_entries=_FEW)
 def _series(db: str, revision: str) -> list[SeriesRow]:
-    return reader().series()
+    return sorted(reader().series(), key=lambda one: one.is_simulated)
 
 
 @st.cache_resource(max_entries=_FEW)

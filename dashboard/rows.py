@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from collector import numbers
 from collector.compare import Pair, Row, Side, compare
+from collector.compare.selecting import by_arm
 from collector.compare.siding import is_usual_baseline, named
+from collector.compare.values import is_simulated
 from collector.queries import CellResult, SeriesRow
 from dashboard.theme import Palette
 
@@ -22,11 +24,18 @@ class Standing:
         cell: its newest run.
         pair: against its baseline, with all workloads that both have; None where it has no baseline or is one.
         is_baseline: others on its device are set against it.
+        is_first_arm: LLaMA-2-7B in 4 bits was not measured there, so the first arm of a run stands in for it.
     """
 
     cell: CellResult
     pair: Pair | None
     is_baseline: bool
+    is_first_arm: bool = False
+
+    @property
+    def is_simulated(self) -> bool:
+        """No model ran."""
+        return is_simulated(self.cell)
 
     @property
     def device(self) -> str:
@@ -46,14 +55,16 @@ def shapes(series: Sequence[SeriesRow]) -> dict[str, tuple[str, bool]]:
     """
     By what a person reads ('64+32', 'sustained 64+128'): shape and whether it is sustained; the most used first.
 
-    A shape and its sustained form are two things, as their speeds are.
+    A shape and its sustained form are two things, as their speeds are. What a simulator made counts only where nothing
+    was measured.
     """
+    is_real = any(not one.is_simulated for one in series)
     counts: dict[str, int] = {}
     found: dict[str, tuple[str, bool]] = {}
     for one in series:
         label = f"{'sustained ' if one.is_sustained else ''}{one.workload.shape_label}"
         found[label] = (one.workload.shape_label, one.is_sustained)
-        counts[label] = counts.get(label, 0) + one.n_launches
+        counts[label] = counts.get(label, 0) + (one.n_launches if one.is_simulated != is_real else 0)
     return dict(sorted(found.items(), key=lambda item: -counts[item[0]]))
 
 
@@ -91,9 +102,13 @@ def standings(
     Args:
         series: those that are shown.
         cells: of all runs that the series and their baselines were measured in.
-        baseline: one cell for all; None = LLaMA-2-7B in 4 bits on the same device.
+        baseline: one cell for all; None = LLaMA-2-7B in 4 bits on the same device, else the first arm of a run there.
         shape: of the workload.
         pair: :func:`pair_of`, or what keeps its answers.
+
+    Returns:
+        Measured arms before simulated ones, which are set against simulated ones alone; within a kind by device, each
+        with its baseline first and then in the order of ``series``.
     """
     found = []
     for one in series:
@@ -101,12 +116,22 @@ def standings(
         cell = next((c for c in own if c.workload.shape_label == shape), None)
         if cell is None:
             continue
-        against = [] if baseline is None else _all_of(baseline, cells)
-        against = against or _usual(cell, cells)
+        against, is_first_arm = _against(cell, cells, baseline)
         is_baseline = bool(against) and against[0].arm == cell.arm and _device(against[0]) == _device(cell)
         compared = None if is_baseline or not against else pair(against, own)
-        found.append(Standing(cell=cell, pair=compared, is_baseline=is_baseline))
-    return found
+        found.append(Standing(cell=cell, pair=compared, is_baseline=is_baseline, is_first_arm=is_first_arm))
+    return sorted(found, key=lambda one: (one.is_simulated, one.device, not one.is_baseline))
+
+
+def _against(
+    cell: CellResult, cells: Sequence[CellResult], baseline: CellResult | None
+) -> tuple[list[CellResult], bool]:
+    """The cells of the baseline of one cell, none where there is none; and whether a first arm stands in for it."""
+    if baseline is not None:
+        return (_all_of(baseline, cells) if is_simulated(baseline) == is_simulated(cell) else []), False
+    usual = _usual(cell, cells)
+    first = [] if usual else _first_arm(cell, cells)
+    return usual or first, bool(first)
 
 
 def _own(one: SeriesRow, cells: Sequence[CellResult]) -> list[CellResult]:
@@ -123,16 +148,38 @@ def _all_of(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
 
 def _usual(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
     """LLaMA-2-7B in 4 bits on the same device and workload, of the same run if it can be, else of the newest."""
-    there = [
-        c
-        for c in cells
-        if is_usual_baseline(c) and _device(c) == _device(cell) and c.n_launches and _asked(c) == _asked(cell)
-    ]
+    there = [c for c in cells if is_usual_baseline(c) and _is_beside(c, cell)]
     ranked = sorted(
         there,
         key=lambda c: (c.run_id != cell.run_id, c.arm.engine != cell.arm.engine, _backwards(c.started_at_utc)),
     )
     return _all_of(ranked[0], cells) if ranked else []
+
+
+def _first_arm(cell: CellResult, cells: Sequence[CellResult]) -> list[CellResult]:
+    """The first arm of its own run where that has several, else of the newest run on its device that has."""
+    runs: dict[str, list[CellResult]] = {}
+    for one in cells:
+        if _is_beside(one, cell):
+            runs.setdefault(one.run_id, []).append(one)
+    several = [by_arm(own) for own in runs.values() if len({c.arm.label for c in own}) > 1]
+    ranked = sorted(several, key=lambda a: (a[0][0].run_id != cell.run_id, _backwards(a[0][0].started_at_utc)))
+    return _all_of(ranked[0][0][0], cells) if ranked else []
+
+
+def _is_beside(one: CellResult, cell: CellResult) -> bool:
+    """Whether one came about as the other did: on its device, as asked, and both of a model or both of a simulator."""
+    return (
+        bool(one.n_launches)
+        and _device(one) == _device(cell)
+        and _asked(one) == _asked(cell)
+        and is_simulated(one) == is_simulated(cell)
+    )
+
+
+def of_first_kind(cells: Sequence[CellResult]) -> list[CellResult]:
+    """What a headline speaks of: the measured cells, and the simulated ones only where nothing was measured."""
+    return [cell for cell in cells if not is_simulated(cell)] or list(cells)
 
 
 def _asked(cell: CellResult) -> tuple[str, str, bool]:
