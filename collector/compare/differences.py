@@ -5,7 +5,7 @@ What the comparison is about is left out, and what follows from it: two formats 
 goes without saying; two runs of one format that differ in digest were different files, and that is told.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from collector.compare.records import Difference, Side
@@ -64,8 +64,10 @@ def _fields(baseline: Side, other: Side) -> Iterator[tuple[str, Any, Any]]:
     a, b = baseline.cells[0], other.cells[0]
     yield from _both(_MACHINE, a.machine, b.machine)
     yield from _names(a, b)
-    yield from _keys("option", _options(a), _options(b))
-    yield from _keys("engine build", a.engine_build, b.engine_build)
+    is_one_engine = a.arm.engine == b.arm.engine
+    asked = {*a.arm.options, *b.arm.options}
+    yield from _keys("option", _options(a), _options(b), may_lack=None if is_one_engine else asked)
+    yield from _keys("engine build", a.engine_build, b.engine_build, may_lack=None if is_one_engine else ())
     yield "backend", a.backend, b.backend
     yield "threads in effect", a.n_threads, b.n_threads
     yield from _both(_ARTIFACT, a.arm, b.arm)
@@ -119,15 +121,27 @@ def _options(cell: CellResult) -> dict[str, Any]:
     return {**cell.arm.options, **cell.options_in_effect}
 
 
-def _keys(kind: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _keys(
+    kind: str, first: Mapping[str, Any], second: Mapping[str, Any], *, may_lack: Collection[str] | None = None
+) -> Iterator[tuple[str, Any, Any]]:
+    """
+    Each key of either side; of two engines those that both have, because what one alone has says nothing of the other.
+
+    Args:
+        kind: what the keys are of.
+        first: of the one side.
+        second: of the other.
+        may_lack: keys that are told although one side lacks them; None = all.
+    """
     for name in dict.fromkeys([*first, *second]):
-        yield f"{kind}: {name}", first.get(name), second.get(name)
+        if may_lack is None or name in may_lack or (name in first and name in second):
+            yield f"{kind}: {name}", first.get(name), second.get(name)
 
 
 def _flags(baseline: Side, other: Side) -> Iterator[tuple[str, Any, Any]]:
     """Doubts that only one of the two has."""
     first, second = ({flag for cell in side.cells for flag in cell.flags} for side in (baseline, other))
-    yield "doubts", ", ".join(sorted(first - second)) or "none", ", ".join(sorted(second - first)) or "none"
+    yield "doubts", ", ".join(sorted(first)) or "none", ", ".join(sorted(second)) or "none"
 
 
 def _of_plans(baseline: Side, other: Side) -> Iterator[tuple[str, Any, Any]]:

@@ -80,7 +80,7 @@ def check_quant(quant: str, engine: str | None = None) -> None:
         return
     if quant in QUANTS:
         able = engine_of_format(format_of(quant))
-        raise UsageError(f"{engine} runs no {quant}", f"--engine {able} does; {engine} runs {', '.join(known)}")
+        raise UsageError(f"{engine} runs no {quant}", f"--engine {able}, or --quant {' or '.join(known)}")
     close = [known_one for known_one in known if quant and quant.lower() in known_one]
     close = close or difflib.get_close_matches(quant.lower(), known, n=1)
     hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."

@@ -39,6 +39,18 @@ def test_a_second_difference_is_told_and_then_all_are() -> None:
     assert named == {"option: threads": ("2", "1")}
 
 
+def test_two_engines_differ_in_engine_format_and_quant_and_in_what_both_say() -> None:
+    arm = {"engine": "mlx", "format": "mlx", "quant": "mlx_4bit_g64", "n_bytes": 12, "options": {"loop": "hybrid"}}
+    in_effect = {"loop": "hybrid", "prefill_step_size": 2048, "threads": 1}
+    found = told(ONE, other(arm=arm, options_in_effect=in_effect, engine_build={"backend": "cpu"}, backend="metal"))
+    assert found["engine"] == ("llama_cpp", "mlx")
+    assert found["format"] == ("gguf", "mlx")
+    assert found["quant"] == ("q4_0", "mlx_4bit_g64")
+    assert found["option: threads"] == ("2", "1")
+    assert found["option: loop"] == ("unknown", "hybrid")  # asked for, so it is what the arm is
+    assert not {"option: prefill_step_size", "engine build: backend"} & set(found)
+
+
 def test_an_option_that_was_in_effect_anyhow_is_no_difference() -> None:
     assert told(ONE, other(arm={"options": {"threads": 2}})) == {}
     unsaid = other(arm={"options": {"threads": 4, "x": 1}}, options_in_effect={})
@@ -61,7 +73,7 @@ def test_one_format_and_two_files_is_told() -> None:
         ({"backend": "metal"}, "backend", ("cpu", "metal")),
         ({"n_threads": 4}, "threads in effect", ("2", "4")),
         ({"options_in_effect": {"threads": 2, "flash": True}}, "option: flash", ("unknown", "yes")),
-        ({"flags": ("hot", "synthetic")}, "doubts", ("none", "hot")),
+        ({"flags": ("hot", "synthetic")}, "doubts", ("synthetic", "hot, synthetic")),
         ({"arm": {"is_synthetic": False}}, "random weights", ("yes", "no")),
         ({"suite": "standard"}, "suite", ("quick", "standard")),
         ({"git_commit": "abc"}, "commit", ("unknown", "abc")),
