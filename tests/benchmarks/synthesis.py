@@ -3,10 +3,11 @@ How fast a full-size model is written, against ``dd conv=fdatasync`` of the same
 
     python -P tests/benchmarks/synthesis.py [--model phi-3-mini-4k] [--quant q4_0] [--pairs 3] [--folder DIR]
 
-Interleaved, the order alternating; each synthesis is a fresh process. dd copies the synthetic file itself, so both
-write the same bytes; it reads them from memory. Both end when the bytes are on the disk. The bar is for the writing,
-random blocks and last flush included; the ratio with the start of the interpreter and its imports is printed beside
-it. Bars: at least half of dd's speed (median of the ratios), under 300 MB above the interpreter and its packages.
+Interleaved, the order alternating; each synthesis is a fresh process. dd copies the synthetic file itself (of an MLX
+folder the weights, so a model of one shard), so both write the same bytes; it reads them from memory. Both end when the
+bytes are on the disk. The bar is for the writing, random blocks and last flush included; the ratio with the start of
+the interpreter and its imports is printed beside it. Bars: at least half of dd's speed (median of the ratios), under
+300 MB above the interpreter and its packages.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector import catalog, models
-from collector.models import layout
+from collector.models import disk
 
 LEAST_RATIO, MOST_BYTES = 0.5, 300_000_000
 CHILD = """
@@ -28,11 +29,13 @@ from pathlib import Path
 import numpy, gguf
 from collector import catalog
 from collector.models.synth_gguf import write_gguf
+from collector.models.synth_mlx import write_mlx
 def peak_kib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 model = catalog.find(sys.argv[2])
+write = write_mlx if sys.argv[3].startswith("mlx_") else write_gguf
 before, began = peak_kib(), time.perf_counter()
-write_gguf(Path(sys.argv[1]), name="benchmark", shape=model.shape, quant=sys.argv[3], rope=model.rope)
+write(Path(sys.argv[1]), name="benchmark", shape=model.shape, quant=sys.argv[3], rope=model.rope)
 print(time.perf_counter() - began, (peak_kib() - before) * 1024)
 """
 
@@ -48,7 +51,8 @@ class Written:
 
 def synthesise(path: Path, model: str, quant: str) -> Written:
     """Write one model in a fresh process."""
-    path.unlink(missing_ok=True)
+    if path.exists():
+        disk.remove(path)
     began = time.perf_counter()
     command = [sys.executable, "-P", "-c", CHILD, str(path), model, quant]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -70,7 +74,7 @@ def main() -> int:
     """Print each pair, the median ratio and the peak of memory; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--model", default="phi-3-mini-4k")
-    parser.add_argument("--quant", default="q4_0", choices=layout.QUANTS)
+    parser.add_argument("--quant", default="q4_0", choices=models.QUANTS)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=models.cache_dir())
     asked = parser.parse_args()
@@ -79,12 +83,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=asked.folder, prefix="benchmark-") as folder:
         source, written, copied = (Path(folder) / name for name in ("source.gguf", "synth.gguf", "dd.gguf"))
         synthesise(source, asked.model, asked.quant)
-        n_bytes = source.stat().st_size
+        weights = source / "model.safetensors" if source.is_dir() else source
+        n_bytes = weights.stat().st_size
         pairs = []
         for pair in range(asked.pairs):
-            dd_first = copy(source, copied) if pair % 2 else None
+            dd_first = copy(weights, copied) if pair % 2 else None
             ours = synthesise(written, asked.model, asked.quant)
-            dd_s = copy(source, copied) if dd_first is None else dd_first
+            dd_s = copy(weights, copied) if dd_first is None else dd_first
             pairs.append((ours, dd_s))
             rates = f"synthesis {n_bytes / ours.write_s / 1e6:,.0f} MB/s, dd {n_bytes / dd_s / 1e6:,.0f} MB/s"
             print(f"pair {pair + 1}: {rates}, ratio {dd_s / ours.write_s:.2f}", flush=True)
