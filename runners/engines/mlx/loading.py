@@ -124,7 +124,7 @@ def tried(api: Api, network: Any, asked: Settings, model_type: str) -> Trial:
             fault=fault_of_logits(api, logits, may_be_masked=model_type == "phi3small"),
             compute_dtype=dtype,
             kv_group_size=group,
-            kv_bytes=sum(layer.nbytes for layer in cache) if is_plain else None,
+            kv_bytes=cache_bytes(cache) if is_plain else None,
             n_kv_positions=int(plain[0].keys.shape[2]) if is_plain else None,
         )
     except RunnerError:
@@ -155,6 +155,20 @@ def fault_of_logits(api: Api, logits: Any, *, may_be_masked: bool = False) -> st
         return "not finite"
     lowest, highest = core.min(logits), core.max(logits)
     return "all equal" if float(lowest.item()) == float(highest.item()) else None
+
+
+def cache_bytes(cache: list[Any]) -> int | None:
+    """Bytes of all layers; None where a kind of layer does not tell."""
+    try:
+        return sum(int(layer.nbytes) for layer in cache)
+    except (AttributeError, NotImplementedError):
+        return None
+
+
+def cache_offset(cache: list[Any]) -> int | None:
+    """Positions that were computed into the first layer that counts them."""
+    offsets = (getattr(layer, "offset", None) for layer in cache)
+    return next((offset for offset in offsets if type(offset) is int), None)
 
 
 def wire(api: Api) -> int | None:
@@ -220,7 +234,7 @@ def _model_facts(api: Api, network: Any, folder: Folder) -> dict[str, Scalar | N
     quantised = next((layer for layer in _leaves(network) if hasattr(layer, "bits")), None)
     return {
         "model_type": folder.model_type,
-        "n_layers": len(network.layers),
+        "n_layers": len(getattr(network, "layers", ())) or None,
         "n_params": int(api.n_parameters(network)),
         "tensor_bytes": folder.tensor_bytes,
         "n_files": folder.n_files,

@@ -133,8 +133,8 @@ class MlxSession:
             are_gaps_exact=not is_ahead,
             engine_reported={
                 **loading.counters(self._api),
-                "prompt_cache_bytes": sum(getattr(layer, "nbytes", 0) for layer in cache),
-                "prompt_cache_offset": getattr(cache[0], "offset", None),
+                "prompt_cache_bytes": loading.cache_bytes(cache),
+                "prompt_cache_offset": loading.cache_offset(cache),
             },
         )
 

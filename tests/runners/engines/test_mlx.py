@@ -245,13 +245,62 @@ def test_heads_of_phi_3_mini_take_groups_of_32(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "more"), [("llama", {"n_kv_heads": 2}), ("phi3small", {"vocab_size": 100_352, "is_tied": True})]
+    ("architecture", "more"),
+    [
+        ("llama", {"n_kv_heads": 2}),
+        ("gemma", {}),
+        ("qwen2", {}),
+        ("phi3small", {"vocab_size": 100_352, "is_tied": True}),
+    ],
 )
 def test_other_architectures(tmp_path: Path, architecture: str, more: dict[str, int]) -> None:
     write_mlx(tmp_path / "m", name="m", shape=shape(architecture, **more))
     with MlxEngine().open(ref(tmp_path / "m"), {}) as opened:
         assert opened.loaded.model["model_type"] == architecture
         assert len(opened.generate(CHAT).dt_ns) == 12
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "gemma3_text": {
+        "num_hidden_layers": 2, "intermediate_size": 128, "num_attention_heads": 2, "head_dim": 64,
+        "sliding_window": 64, "sliding_window_pattern": 2, "num_key_value_heads": 1,
+    },
+    "mamba": {
+        "intermediate_size": 128, "state_size": 16, "num_hidden_layers": 2, "conv_kernel": 4, "use_bias": False,
+        "use_conv_bias": True, "time_step_rank": 64,
+    },
+}  # fmt: skip
+
+
+def write_by_the_library(path: Path, model_type: str) -> None:
+    """A model of a type that we cannot synthesise, quantised and saved as mlx-lm's converter does it."""
+    api = binding.api()
+    core, nn = api.core, importlib.import_module("mlx.nn")
+    flat = importlib.import_module("mlx.utils").tree_flatten
+    said = {"model_type": model_type, "hidden_size": 64, "vocab_size": 512, "max_position_embeddings": 4096}
+    module = importlib.import_module(f"mlx_lm.models.{model_type}")
+    said |= SMALL[model_type]
+    network = module.Model(module.ModelArgs.from_dict(said))
+    nn.quantize(network, group_size=64, bits=4)
+    core.eval(network.parameters())
+    path.mkdir()
+    core.save_safetensors(str(path / "model.safetensors"), dict(flat(network.parameters())), {"format": "mlx"})
+    (path / "config.json").write_text(json.dumps({**said, "quantization": {"group_size": 64, "bits": 4}}))
+
+
+@pytest.mark.parametrize("model_type", SMALL)
+def test_what_keeps_something_else_than_all_keys_and_values(tmp_path: Path, model_type: str) -> None:
+    """A window of the newest, or a state of fixed size: how much it will be is unknown, and it is not quantised."""
+    write_by_the_library(tmp_path / "m", model_type)
+    long = Workload(name="long", n_prompt_tokens=100, n_generated_tokens=12, n_depth_tokens=30)
+    with MlxEngine().open(ref(tmp_path / "m"), {"n_ctx": 256}) as opened:
+        assert opened.loaded.kv_bytes is None
+        assert opened.loaded.model["n_layers"] == 2
+        trace = opened.generate(long)
+        assert len(trace.dt_ns) == 12
+        assert trace.engine_reported["prompt_cache_bytes"] > 0
+    found = refusal(ref(tmp_path / "m"), kv_bits=8)
+    assert (found.kind, found.remedy) == (FailureKind.UNSUPPORTED, "leave out kv_bits")
 
 
 def test_facts_tell_the_build_apart() -> None:

@@ -159,6 +159,14 @@ def test_a_shape_that_does_not_fit_its_bytes_is_refused(made: Path) -> None:
     assert "a.weight do not fit its shape [63]" in refused(made).message
 
 
+def test_every_option_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mlx.md").read_text()
+    for name, option in settings.OPTIONS.items():
+        assert f"| `{name}` |" in page
+        for choice in option.choices:
+            assert str(choice) in page
+
+
 def test_options_come_to_what_they_say() -> None:
     asked = settings.resolve({"n_ctx": 100, "kv_bits": 8})
     assert (asked.n_ctx, asked.loop, asked.prefill_step_size) == (100, "strict", 2048)
