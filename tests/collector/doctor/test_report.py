@@ -2,18 +2,21 @@
 
 import json
 import platform
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.doctor import report
+from collector.doctor import machine, report
 from collector.doctor.finding import Group, ok
 from collector.doctor.report import answers, checks, holding, trials
 from collector.doctor.report.scrub import Scrubber
+from runners import device
 from runners.contract import DeviceSnapshot, Event, EventType, Reading
 from runners.device import files, macos
+from runners.device.macos import commands, facts
 
 TREES = Path(__file__).parents[2] / "runners" / "device" / "trees"
 MIB = 1 << 20
@@ -120,7 +123,7 @@ def test_what_commands_print_is_kept_without_what_tells_on_the_owner() -> None:
 
 def test_commands_that_are_missing_are_told_as_such() -> None:
     found = answers.all_of(evidence_of("m1_air").snapshot, lambda _: None)
-    assert len(found) == len(macos.commands.COMMANDS)
+    assert len(found) == len(commands.COMMANDS)
     assert all(answer.printed is None for answer in found)
 
 
@@ -232,3 +235,34 @@ def test_the_report_is_put_in_place_as_a_whole(tmp_path: Path, monkeypatch: pyte
         report.write(path, "second")
     assert path.read_text(encoding="utf-8") == "first"
     assert [file.name for file in path.parent.iterdir()] == ["report.json"]
+
+
+def test_the_whole_report_of_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way that a Mac takes but libSystem's: commands are asked as on one, and print what was recorded."""
+    printed = {commands.COMMANDS[name]: text for name, text in recorded("m1_air").items()}
+
+    def run(command: tuple[str, ...], **_how: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(command, 0, stdout=printed[command].encode())
+
+    monkeypatch.setattr(device, "_IS_MAC", True)
+    monkeypatch.setattr(subprocess, "run", run)
+    device.snapshot.cache_clear()
+    facts.read.cache_clear()
+    try:
+        findings = [*machine.cpu(device.snapshot(), device.default_threads()), *machine.power(device.machine_reading())]
+        data = report.collect(report.rows(findings), busy_s=0.0, look_s=0.01, try_all=list)
+    finally:
+        device.snapshot.cache_clear()
+        facts.read.cache_clear()
+    assert data["device"]["n_gpu_cores"] == 7
+    assert [command["name"] for command in data["commands"]] == list(commands.COMMANDS)
+    assert data["readings"]["before"]["thermal_pressure"] == "nominal"
+    assert any("7 GPU cores" in finding["message"] for finding in data["findings"])
+    found = {check["name"]: check["outcome"] for check in data["checks"]}
+    assert found.pop("free memory") in {"pass", "fail"}, "what is free is this machine's, the memory is the record's"
+    of_the_child = {"footprint grows", "footprint peak stays", "processor time"}
+    assert {name for name, outcome in found.items() if outcome == "unknown"} == of_the_child, (
+        "there is no libSystem here"
+    )
+    assert set(found.values()) == {"pass", "unknown"}
+    assert not [secret for secret in ("fd626d62", "22806627", "somebody", "Some Editor") if secret in json.dumps(data)]
