@@ -24,7 +24,7 @@ def print_found(screen: Console, rows: Sequence[Found], *, is_all: bool) -> None
         if is_all:
             screen.print("no other program's models are found here")
         return
-    screen.print("found here, of other programs; use one by its path: phibench run quick --model PATH")
+    screen.print("in other programs' folders; use one by its path: phibench run quick --model PATH")
     for row in rows:
         line = f"{row.name} ({row.source}), {numbers.size(row.n_bytes)}: {shown(row.path)}"
         screen.print(Text(line), soft_wrap=True)

@@ -27,7 +27,7 @@ def pull(
     from collector.cli._output import console
     from collector.models import cache_dir, hub
     from collector.models import pull as pulling
-    from collector.models.formats import engine_of_format
+    from runners.errors import RunnerUnavailable
 
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
     at = hub.here()
@@ -35,14 +35,20 @@ def pull(
     licence = pulling.explain_licence(asked, at)
     if licence:
         screen.print(f"licence {licence}", soft_wrap=True)
-    chosen = pulling.choose(asked, at)
+    try:
+        chosen = pulling.choose(asked, at)
+    except RunnerUnavailable as exc:
+        before = pulling.earlier(asked, cache_dir())
+        if before is not None:
+            exc.remedy = f"it was pulled before and is here: {_command(before)}\n{exc.remedy}"
+        raise
     _announce(screen, chosen, hub.host(at))
     with _progress(screen) as on_progress:
         record, ref = pulling.bring(chosen, at, cache_dir(), on_progress)
     if as_json:
         echo_json("pulled", {"pulled": record, "model_ref": ref})
     else:
-        _conclude(screen, record, engine_of_format(record.format))
+        _conclude(screen, record)
 
 
 def _announce(screen: Any, chosen: Any, host: str) -> None:
@@ -52,17 +58,24 @@ def _announce(screen: Any, chosen: Any, host: str) -> None:
     names = chosen.files[0].name if len(chosen.files) == 1 else numbers.count(len(chosen.files), "file")
     screen.print(f"from    {repository.id} on {host}, commit {repository.commit}", soft_wrap=True)
     screen.print(
-        f"files   {names}, {numbers.size(chosen.n_bytes)}; {numbers.size(chosen.n_missing_bytes)} to fetch",
+        f"fetch   {names}, {numbers.size(chosen.n_bytes)}; {numbers.size(chosen.n_missing_bytes)} of it missing here",
         soft_wrap=True,
     )
 
 
-def _conclude(screen: Any, record: Any, engine: str | None) -> None:
+def _conclude(screen: Any, record: Any) -> None:
     from collector.paths import shown
 
     screen.print(f"here    {record.model} {record.quant}: {shown(record.path)}", soft_wrap=True)
+    screen.print(f"next    {_command(record)}", soft_wrap=True)
+
+
+def _command(record: Any) -> str:
+    """A model of the catalogue is measured by its name, any other by its path."""
+    from collector.models.formats import engine_of_format
+
     model = shlex.quote(record.path) if "/" in record.model else f"{record.model} --quant {record.quant}"
-    screen.print(f"next    phibench run quick --engine {engine} --model {model}", soft_wrap=True)
+    return f"phibench run quick --engine {engine_of_format(record.format)} --model {model}"
 
 
 def _progress(screen: Any) -> Any:

@@ -126,6 +126,16 @@ def bring(chosen: Chosen, at: Hub, root: Path, on_progress: OnProgress) -> tuple
     return record, ref
 
 
+def earlier(asked: Asked, root: Path) -> Pulled | None:
+    """What was pulled before by the same wish and is still here: all that there is without a network."""
+    wanted = None if asked.engine is None else ENGINES.get(asked.engine)
+    for record in pulled.records(root):
+        is_same = record.model == asked.model and wanted in {None, record.format}
+        if is_same and asked.quant in {None, record.quant}:
+            return record
+    return None
+
+
 def explain_licence(asked: Asked, at: Hub) -> str | None:
     """For a model whose owner asks to accept a licence: where; the files may come from somebody who does not ask."""
     entry = catalog.models().get(asked.model)

@@ -27,8 +27,9 @@ from collector.models import pull, pulled
 from collector.models.hub import Hub
 from collector.models.synth_gguf import write_gguf
 from collector.models.synth_mlx import write_mlx
-from runners.contract import ModelRef, ModelShape
+from runners.contract import EventType, Job, ModelRef, ModelShape, Workload
 from runners.errors import FailureKind, ModelError, RunnerError, RunnerUnavailable, ServerError
+from runners.launch import launch
 
 SHAPE = ModelShape(
     architecture="llama", n_layers=2, n_embd=256, n_ff=512, n_heads=4, n_kv_heads=4, head_dim=64, vocab_size=512,
@@ -36,6 +37,11 @@ SHAPE = ModelShape(
 )  # fmt: skip
 GGUF, MLX = "maker/tiny-GGUF", "maker/tiny-4bit"
 FILE = "tiny-Q4_K_M.gguf"
+AUTO_MAP = {
+    "AutoModelForCausalLM": "modeling_tiny.TinyForCausalLM",
+    "AutoConfig": "modeling_tiny.Tiny",
+    "AutoTokenizer": ["modeling_tiny.Tokenizer", None],
+}
 TRAP = b"import pathlib\npathlib.Path('it-ran').touch()\n"
 
 
@@ -130,9 +136,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(at: Hub, root: Path, serve
 def test_an_mlx_folder_comes_without_code_and_pickles_and_nothing_of_it_runs(
     at: Hub, root: Path, server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = json.loads(server.repos[MLX]["config.json"]) | {
-        "auto_map": {"AutoModelForCausalLM": "modeling_tiny.TinyForCausalLM", "AutoConfig": "modeling_tiny.Tiny"}
-    }
+    config = json.loads(server.repos[MLX]["config.json"]) | {"auto_map": AUTO_MAP}
     server.repos[MLX]["config.json"] = json.dumps(config).encode()
     monkeypatch.chdir(tmp_path)
     ref = bring(at, root, MLX)
@@ -143,6 +147,23 @@ def test_an_mlx_folder_comes_without_code_and_pickles_and_nothing_of_it_runs(
     assert not asked & {"modeling_tiny.py", "pytorch_model.bin", "training.pt", "README.md"}
     assert not list(tmp_path.glob("**/it-ran"))
     assert pulled.find(root, MLX, None, "mlx") == ref
+
+
+@pytest.mark.mlx
+def test_code_beside_a_model_does_not_run_when_its_engine_loads_it(
+    at: Hub, root: Path, server: HubServer, tmp_path: Path
+) -> None:
+    """Even where another program has put the code into the folder."""
+    ran = tmp_path / "it-ran"
+    for name in ("config.json", "tokenizer_config.json"):
+        said = json.loads(server.repos[MLX][name]) | {"auto_map": AUTO_MAP}
+        server.repos[MLX][name] = json.dumps(said).encode()
+    ref = bring(at, root, MLX)
+    Path(ref.path or "", "modeling_tiny.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\n")
+    workload = Workload(name="w", n_prompt_tokens=4, n_generated_tokens=2)
+    *_, last = launch(Job(launch_id="r/1", model=ref, engine="mlx", workload=workload))
+    assert last.type is EventType.DONE, last.data
+    assert not ran.exists()
 
 
 def test_no_program_of_ours_trusts_code_that_comes_with_a_model() -> None:
@@ -487,3 +508,11 @@ def test_offline_mode_is_said_at_once(server: HubServer, tmp_path: Path) -> None
     assert "unset HF_HUB_OFFLINE" in done.stderr
     assert "phibench models synth" in done.stderr
     assert server.requests == []
+
+
+def test_offline_names_what_was_pulled_before(server: HubServer, tmp_path: Path) -> None:
+    cli(server, tmp_path, GGUF)
+    done = cli(server, tmp_path, GGUF, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert "pulled before and is here: phibench run quick --engine llama_cpp --model /" in done.stderr
+    assert "pulled before" not in cli(server, tmp_path, GGUF, "--quant", "q8_0", HF_HUB_OFFLINE="1").stderr
