@@ -52,7 +52,7 @@ def read_folder(path: Path) -> Folder:
     Raises:
         ModelError: model_missing; model_invalid with what is missing or damaged; unsupported.
     """
-    content, config = _config(path)
+    content, config = read_config(path)
     shards = tuple(read_shard(file) for file in sorted(path.glob("model*.safetensors")))
     if not shards:
         raise _no_weights(path)
@@ -95,7 +95,13 @@ def read_json(path: Path) -> tuple[bytes, Mapping[str, Any]]:
     return content, found
 
 
-def _config(path: Path) -> tuple[bytes, Mapping[str, Any]]:
+def read_config(path: Path) -> tuple[bytes, Mapping[str, Any]]:
+    """
+    A model's configuration; its weights need not be there yet.
+
+    Raises:
+        ModelError: model_invalid: none, or not one of a model; unsupported: it needs code of its own.
+    """
     if not (path / "config.json").exists():
         ggufs = sorted(path.glob("*.gguf"))
         remedy = f"give the GGUF file in it: {ggufs[0]}" if ggufs else "phibench models list"

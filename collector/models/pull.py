@@ -15,7 +15,7 @@ from pathlib import Path
 from collector import catalog, numbers
 from collector.catalog import CatalogModel, PublishedFile
 from collector.errors import PhibenchError, UsageError
-from collector.models import fetch, hub, pulled
+from collector.models import fetch, hub, mlx_folder, pulled
 from collector.models.formats import ENGINES
 from collector.models.hub import Hub, Listed, RemoteFile, Repository
 from collector.models.pulled import Pulled
@@ -24,7 +24,8 @@ from runners.errors import FailureKind, ModelError
 
 OnProgress = Callable[[int, int], None]
 TOKENIZER_FILES = ("tokenizer.model", "*.tiktoken", "merges.txt", "vocab.txt")
-ALLOWED = ("*.safetensors", "*.json", *TOKENIZER_FILES)
+_SHARDS = "model*.safetensors"
+ALLOWED = (_SHARDS, "*.json", *TOKENIZER_FILES)
 """Of an MLX model, in the repository's root; of a GGUF its one file is fetched."""
 DEFAULT_REVISION = "main"
 _ROOM_BYTES = 64 << 20
@@ -104,6 +105,8 @@ def bring(chosen: Chosen, at: Hub, root: Path, on_progress: OnProgress) -> tuple
     for file in chosen.files:
         done = n_before
         fetch.fetch(at, chosen.repository, file, lambda n, done=done: on_progress(done + n, chosen.n_bytes))  # type: ignore[misc]
+        if file.name == "config.json" and chosen.format == "mlx":
+            mlx_folder.read_config(fetch.pointer(at, chosen.repository, file.name).parent)  # before gigabytes follow
         n_before += file.n_bytes
         on_progress(n_before, chosen.n_bytes)
     first = fetch.pointer(at, chosen.repository, chosen.files[0].name)
@@ -182,13 +185,16 @@ def _published(entry: CatalogModel, asked: Asked) -> PublishedFile:
 
 def _format(repository: Repository, engine: str | None) -> str:
     """GGUF where there is one, unless an engine was named."""
+    names = {file.name for file in repository.files}
     has = {
-        "gguf": any(file.name.endswith(".gguf") for file in repository.files),
-        "mlx": any(file.name.endswith(".safetensors") and "/" not in file.name for file in repository.files),
+        "gguf": any(name.endswith(".gguf") for name in names),
+        "mlx": "config.json" in names and any(fnmatch.fnmatch(name, _SHARDS) and "/" not in name for name in names),
     }
     wanted = ENGINES[engine] if engine else next((name for name in has if has[name]), None)
     if wanted is None or not has[wanted]:
-        kind = {"gguf": "no GGUF", "mlx": "no safetensors", None: "neither GGUF nor safetensors"}[wanted]
+        kind = {"gguf": "no GGUF", "mlx": f"no config.json with {_SHARDS}", None: "neither a GGUF nor an MLX model"}[
+            wanted
+        ]
         other = next((name for name, form in ENGINES.items() if form != wanted and has[form]), None)
         remedy = f"phibench models pull {repository.id} --engine {other}" if other and wanted else "name another one"
         raise ModelError(FailureKind.UNSUPPORTED, f"{repository.id} holds {kind}; other files are not fetched", remedy)
@@ -229,13 +235,12 @@ def _gguf(repository: Repository, known: PublishedFile | None, asked: Asked) -> 
 
 
 def _folder(repository: Repository) -> list[Listed]:
-    """Weights, JSON and tokenizer files in the root; of weights those that an MLX loader reads, if there are any."""
+    """Weights that an MLX loader reads, JSON and tokenizer files, in the root."""
     root = [f for f in repository.files if "/" not in f.name and any(fnmatch.fnmatch(f.name, p) for p in ALLOWED)]
-    weights = [file for file in root if file.name.endswith(".safetensors")]
-    named = [file for file in weights if file.name.startswith("model")]
-    taken = [file for file in root if file not in weights]
-    # the description comes first: a folder that breaks off then says what it would have been
-    return sorted(taken, key=lambda file: file.name) + sorted(named or weights, key=lambda file: file.name)
+    shards = [file for file in root if fnmatch.fnmatch(file.name, _SHARDS)]
+    others = [file for file in root if not file.name.endswith(".safetensors")]
+    # the configuration comes before the weights: what it says may make them useless
+    return sorted(others, key=lambda file: file.name) + sorted(shards, key=lambda file: file.name)
 
 
 def _is_quant(name: str, quant: str) -> bool:

@@ -57,6 +57,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str,
     mlx = {path.name: path.read_bytes() for path in (folder / "mlx").iterdir()}
     mlx["config.json"] = mlx["config.json"].replace(b'"phibench"', b'"phibenched"')
     mlx["model.safetensors"] = mlx["model.safetensors"].replace(b"phibench.synthetic", b"phibench.synthesis")
+    mlx["consolidated.safetensors"] = mlx["original/model.safetensors"] = b"the same once more"
     extra = {"modeling_tiny.py": TRAP, "pytorch_model.bin": b"pickle", "training.pt": b"pickle", "README.md": b"hello"}
     return {GGUF: {FILE: whole, "config.json": b"{}", **extra}, MLX: {**mlx, **extra}, "big": {"tiny-Q8_0.gguf": large}}
 
@@ -141,12 +142,24 @@ def test_an_mlx_folder_comes_without_code_and_pickles_and_nothing_of_it_runs(
     monkeypatch.chdir(tmp_path)
     ref = bring(at, root, MLX)
     there = {path.name for path in at.cache.glob("**/snapshots/*/*")}
-    assert there == {name for name in server.repos[MLX] if name.endswith((".json", ".safetensors"))}
+    expected = {name for name in server.repos[MLX] if name.endswith(".json")} | {"model.safetensors"}
+    assert there == expected
     assert (ref.format, ref.quant, ref.is_synthetic, ref.model) == ("mlx", "mlx_4bit_g64", False, MLX)
     asked = {request.path.rpartition("/")[2] for request in server.requests}
     assert not asked & {"modeling_tiny.py", "pytorch_model.bin", "training.pt", "README.md"}
     assert not list(tmp_path.glob("**/it-ran"))
     assert pulled.find(root, MLX, None, "mlx") == ref
+
+
+def test_a_model_that_needs_code_of_its_own_is_refused_before_its_weights_come(
+    at: Hub, root: Path, server: HubServer
+) -> None:
+    said = json.loads(server.repos[MLX]["config.json"]) | {"model_file": "modeling_tiny.py"}
+    server.repos[MLX]["config.json"] = json.dumps(said).encode()
+    with pytest.raises(ModelError, match="code of its own"):
+        bring(at, root, MLX)
+    assert server.asked(".safetensors") == []
+    assert list(pulled.records(root)) == []
 
 
 @pytest.mark.mlx
@@ -378,12 +391,15 @@ def test_several_formats_are_listed_and_one_can_be_named(
     assert pulled.quants(root, GGUF, "llama_cpp") == ["q8_0"]
 
 
-def test_an_engine_whose_files_are_not_there_is_refused(at: Hub) -> None:
-    with pytest.raises(ModelError, match="holds no safetensors") as caught:
+def test_an_engine_whose_files_are_not_there_is_refused(at: Hub, server: HubServer) -> None:
+    with pytest.raises(ModelError, match=r"holds no config\.json with model\*\.safetensors") as caught:
         pull.choose(pull.Asked(model=GGUF, engine="mlx"), at)
     assert caught.value.remedy == f"phibench models pull {GGUF} --engine llama_cpp"
     with pytest.raises(ModelError, match="holds no GGUF"):
         pull.choose(pull.Asked(model=MLX, engine="llama_cpp"), at)
+    server.repos[MLX] = {"pytorch_model.bin": b"pickle", "config.json": b"{}"}
+    with pytest.raises(ModelError, match="neither a GGUF nor an MLX model"):
+        pull.choose(pull.Asked(model=MLX), at)
     with pytest.raises(UsageError, match="no weights are pulled for 'fake'"):
         pull.choose(pull.Asked(model=MLX, engine="fake"), at)
 
