@@ -1,0 +1,3 @@
+import BenchProtocol
+
+print("phone, protocol \(benchProtocolVersion)")
