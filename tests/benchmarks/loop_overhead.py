@@ -3,8 +3,8 @@ What our timed loop adds to an engine call that returns at once: the bar is unde
 
     python -P tests/benchmarks/loop_overhead.py
 
-The very loops that measure llama.cpp run with calls put in their place that do nothing. For the bare call they are
-called as often from a loop that does nothing else. Best of several rounds, the two kinds in turn: whatever else runs on
+The very loops that measure llama.cpp and MLX run with calls put in their place that do nothing. For the bare call they
+are called as often from a loop that does nothing else. Best of several rounds, the two kinds in turn: whatever else runs on
 the machine only adds time. No model and no library is needed. Exit code 1 when the bar is missed.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from runners import measuring
 from runners.engines.llama_cpp import loop
+from runners.engines.mlx import loop as mlx_loop
 
 BAR_NS = 1000.0
 
@@ -72,6 +73,57 @@ def our_generation(n: int) -> int:
     return times_ns[-1] - start_ns
 
 
+def step(token: Any) -> Any:
+    """MLX's call that builds a step."""
+    return token
+
+
+def read(_token: Any) -> int:
+    """MLX's call that waits for a token."""
+    return 7
+
+
+def submit(_token: Any) -> None:
+    """MLX's call that hands a step over."""
+
+
+def bare_mlx(n: int) -> int:
+    started = time.perf_counter_ns()
+    for _ in range(n):
+        step(None)
+        read(None)
+    return time.perf_counter_ns() - started
+
+
+def our_mlx(n: int) -> int:
+    ids, times_ns = array("i", bytes(4 * n)), array("q", bytes(8 * n))
+    with measuring.undisturbed():
+        start_ns = mlx_loop.strict(
+            chunk=submit, step=step, read=read, tidy=int, clock=time.perf_counter_ns, chunks=(None,), last=None,
+            ids=ids, times_ns=times_ns,
+        )  # fmt: skip
+    return times_ns[-1] - start_ns
+
+
+def bare_mlx_ahead(n: int) -> int:
+    started = time.perf_counter_ns()
+    for _ in range(n):
+        step(None)
+        submit(None)
+        read(None)
+    return time.perf_counter_ns() - started
+
+
+def our_mlx_ahead(n: int) -> int:
+    ids, times_ns = array("i", bytes(4 * n)), array("q", bytes(8 * n))
+    with measuring.undisturbed():
+        start_ns = mlx_loop.hybrid(
+            chunk=submit, step=step, submit=submit, read=read, tidy=int, clock=time.perf_counter_ns, chunks=(None,),
+            last=None, ids=ids, times_ns=times_ns,
+        )  # fmt: skip
+    return times_ns[-1] - start_ns
+
+
 def best_ns(run: Callable[[int], int], other: Callable[[int], int], n: int, n_rounds: int) -> tuple[float, float]:
     """Least nanoseconds a token of each, measured in turn."""
     rounds = [(run(n), other(n)) for _ in range(n_rounds)]
@@ -88,6 +140,8 @@ def main() -> int:
     for name, bare, ours in (
         ("kernel", bare_kernel, our_kernel),
         ("generation", bare_generation, our_generation),
+        ("mlx strict", bare_mlx, our_mlx),
+        ("mlx hybrid", bare_mlx_ahead, our_mlx_ahead),
     ):
         bare_ns, our_ns = best_ns(bare, ours, asked.tokens, asked.rounds)
         added.append(our_ns - bare_ns)
