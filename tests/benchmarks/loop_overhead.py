@@ -4,8 +4,8 @@ What our timed loop adds to an engine call that returns at once: the bar is unde
     python -P tests/benchmarks/loop_overhead.py
 
 The very loops that measure llama.cpp and MLX run with calls put in their place that do nothing. For the bare call they
-are called as often from a loop that does nothing else. Best of several rounds, the two kinds in turn: whatever else runs on
-the machine only adds time. No model and no library is needed. Exit code 1 when the bar is missed.
+are called as often from a loop that does nothing else. Best of several rounds, the two kinds in turn: whatever else
+runs on the machine only adds time. No model and no library is needed. Exit code 1 when the bar is missed.
 """
 
 import argparse
