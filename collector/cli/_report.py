@@ -70,7 +70,9 @@ def _with_blocks(command: str, n_blocks: int, cells: Sequence[CellResult], db: s
     if not command.startswith("phibench run"):
         is_full = any(is_usual_baseline(cell) for cell in cells)
         again = "phibench run quick" if is_full else "phibench quickstart --small"
-        return f"{again} --blocks {n_blocks}{_other_db(db)}"
+        engines = list(dict.fromkeys(cell.arm.engine for cell in cells))
+        named = "" if engines == ["llama_cpp"] else "".join(f" --engine {engine}" for engine in engines)
+        return f"{again}{named} --blocks {n_blocks}{_other_db(db)}"
     value = r"[ =](?:'[^']*'|\S+)"
     kept = re.sub(rf" --(?:(?:blocks|max-blocks|precision|budget){value}|resume|quiet)(?= |$)", "", command)
     return f"{kept} --blocks {n_blocks}"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from collector import catalog
-from collector.cli import cli
-from runners.contract import ModelShape
+from collector import catalog, gates
+from collector.cli import cli, quickstart
+from runners.contract import Gate, ModelShape
 
 TINY = ModelShape(
     architecture="phi3", n_layers=2, n_embd=256, n_ff=512, n_heads=4, n_kv_heads=4, head_dim=64, vocab_size=512,
@@ -21,10 +21,13 @@ pytestmark = pytest.mark.mlx
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = catalog.CatalogModel(
-        id="tiny", name="Tiny", family="t", hf_repo="x/y", licence="MIT", is_gated=False, shape=TINY
-    )
-    monkeypatch.setattr(catalog, "models", lambda: {"tiny": entry})
+    entries = {
+        name: catalog.CatalogModel(
+            id=name, name=name, family="t", hf_repo="x/y", licence="MIT", is_gated=False, shape=TINY
+        )
+        for name in ("tiny", "little")
+    }
+    monkeypatch.setattr(catalog, "models", lambda: entries)
     monkeypatch.setenv("PHIBENCH_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("PHIBENCH_LOCK", str(tmp_path / "lock"))
     monkeypatch.setenv("PHIBENCH_DB", str(tmp_path / "phibench.db"))
@@ -61,10 +64,24 @@ def test_a_folder_by_path_runs_on_mlx_without_being_asked(tmp_path: Path) -> Non
     done = run("run", "quick", "--model", written["path"], "--blocks", "1", "--no-gate")
     assert done.exit_code == 0, done.output
     assert "tiny mlx_4bit_g64 mlx" in done.output
-    (row,) = data("models", "list")
+    row, _ = data("models", "list")
     assert row["present"] == ["mlx_4bit_g64"]
     assert run("models", "rm", "tiny", "--yes").output.startswith("freed")
     assert not Path(written["path"]).exists()
     again = run("run", "--like", "last")  # the plan's model is written again, as it was
     assert again.exit_code == 0, again.output
     assert Path(written["path"]).is_dir()
+
+
+def test_quickstart_measures_both_engines_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quickstart, "SMALL", ("tiny", "little"))
+    admit = gates.admit
+    at_once = Gate(longest_wait_s=0.0)  # nobody waits here until other tests are quiet
+    monkeypatch.setattr(gates, "admit", lambda gate, **around: admit(at_once, **around))
+    done = run("quickstart", "--small", "--engine", "llama_cpp", "--engine", "mlx", "--blocks", "1")
+    assert done.exit_code == 0, done.output
+    assert "4 arms × 1 block, a fresh process each" in done.output
+    assert done.output.count("the baseline") == 1
+    for label in ("tiny q4_0", "little q4_0", "tiny mlx_4bit_g64 mlx", "little mlx_4bit_g64 mlx"):
+        assert label in done.output
+    assert "phibench quickstart --small --engine llama_cpp --engine mlx --blocks 8" in done.output
