@@ -1,0 +1,106 @@
+"""What a stranger may cost: bytes, seconds, tries, connections. :class:`Limits` has the numbers, tests shrink them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from runners.bridge.replies import Refused
+
+Message = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    Bounds of one server.
+
+    Args:
+        body_bytes: largest body that is kept; up to four times as much is read and dropped, for the refusal to arrive.
+        body_s: time for a body to arrive.
+        head_s: time for the head of a request to arrive, and for the first one of a connection to begin.
+        n_connections: connections at once.
+        n_polls: polls of one device that wait at once.
+        stranger_burst: calls without a valid signature that one address may make at once.
+        strangers_per_s: how fast that many come back.
+        clock_skew_ms: how far the time of a request may lie from ours.
+        longest_wait_s: how long a poll may wait.
+        device_s: how long what is known of a device is believed before it is asked again.
+        look_s: pause between two looks into the queue while phones wait.
+    """
+
+    body_bytes: int = 4 << 20
+    body_s: float = 15.0
+    head_s: float = 10.0
+    n_connections: int = 512
+    n_polls: int = 4
+    stranger_burst: int = 120
+    strangers_per_s: float = 20.0
+    clock_skew_ms: int = 120_000
+    longest_wait_s: int = 25
+    device_s: float = 1.0
+    look_s: float = 0.25
+
+
+class Strangers:
+    """Counts the calls of each address that nobody could vouch for; a bucket of tries that fills again with time."""
+
+    MOST_ADDRESSES = 1024
+
+    def __init__(self, burst: int, per_s: float, clock_s: Callable[[], float]) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._clock_s = clock_s
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def has_try(self, address: str) -> bool:
+        """Whether one more call may be looked at, without counting it."""
+        return self._level(address) >= 1
+
+    def count(self, address: str) -> bool:
+        """Take one try; False when there is none left."""
+        level = self._level(address)
+        is_allowed = level >= 1
+        self._buckets[address] = (level - 1 if is_allowed else level, self._clock_s())
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > self.MOST_ADDRESSES:
+            self._buckets.popitem(last=False)
+        return is_allowed
+
+    def _level(self, address: str) -> float:
+        if address not in self._buckets:
+            return self._burst
+        level, at_s = self._buckets[address]
+        return min(self._burst, level + (self._clock_s() - at_s) * self._per_s)
+
+
+async def read_body(receive: Callable[[], Awaitable[Message]], limits: Limits) -> bytes:
+    """
+    The body of a request, as far as it may be.
+
+    Raises:
+        Refused: 413 when it is larger than allowed, 408 when it does not arrive in time.
+        ConnectionError: the client went away.
+    """
+    parts: list[bytes] = []
+    n_bytes = 0
+    try:
+        async with asyncio.timeout(limits.body_s):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionResetError
+                part: bytes = message.get("body", b"")
+                n_bytes += len(part)
+                if n_bytes <= limits.body_bytes:
+                    parts.append(part)
+                if not message.get("more_body", False) or n_bytes > 4 * limits.body_bytes:
+                    break
+    except TimeoutError:
+        text = f"the body did not arrive within {limits.body_s:g} s; send less at once"
+        raise Refused(408, "too_slow", text, is_last=True) from None
+    if n_bytes > limits.body_bytes:
+        text = f"a body has at most {limits.body_bytes} bytes; send fewer events at once"
+        raise Refused(413, "too_large", text, is_last=True)
+    return b"".join(parts)
