@@ -35,6 +35,11 @@ def scale(metric: str) -> float:
     return _HEADERS.get(metric, (metric, GIB if metric.endswith("_bytes") else 1.0))[1]
 
 
+def p_value(p: float) -> str:
+    """'0.021'; one that is too small to print is not 0."""
+    return "<0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
 def count(n: int, word: str) -> str:
     """'1 block', '3 blocks'."""
     return f"{n} {word}{'' if n == 1 else 's'}"

@@ -65,6 +65,7 @@ def _serve(port: int) -> None:
         "client.showErrorDetails": "none",
         "global.developmentMode": False,
         "logger.level": "error",
+        "logger.hideWelcomeMessage": True,  # the address was told
         **theme.options(),
     }
     bootstrap.load_config_options(options)

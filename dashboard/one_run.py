@@ -17,9 +17,9 @@ from dashboard.charts.order import MOST_ARMS, OrderPoint, legend_words, order
 LIVE_S = 120.0
 """A run that has not ended and was silent for longer is taken for cut, or for one in a very long load."""
 
-EVERY_S = 2.0
+EVERY_S, LOOK_EVERY_S = 2.0, 5.0
 MOST_ROWS = 400
-_DRAWN = "drawn-of-run"
+_DRAWN, _KNOWN = "drawn-of-run", "known-runs"
 _CHOICES = ("workload", "metric", "raw", "failed", "generation")
 _METRICS = (
     "decode_tok_per_s", "ttft_s", "prefill_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s",
@@ -100,14 +100,30 @@ def _open(run: RunRow) -> None:
     st.code("phibench run --resume", language="sh", wrap_lines=True)
 
 
-def watch(run_id: str) -> None:
-    """The live part of a page that is drawn now."""
+def watch(run_id: str, *, is_short: bool = False) -> None:
+    """The live part of a page that is drawn now; ``is_short``: without its table, where a list follows."""
     st.session_state[_DRAWN] = None  # the page has just read everything: no reason to draw it once more
-    _live(run_id)
+    _live(run_id, is_short=is_short)
+
+
+def look_for_new(runs: Sequence[RunRow]) -> None:
+    """Draw the page again once another run has begun, so that nobody needs to reload it."""
+    st.session_state[_KNOWN] = _newest(runs)
+    _look()
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _look() -> None:
+    if _newest(data.runs()) != st.session_state.get(_KNOWN):
+        st.rerun()
+
+
+def _newest(runs: Sequence[RunRow]) -> tuple[int, str | None]:
+    return len(runs), runs[0].id if runs else None
 
 
 @st.fragment(run_every=EVERY_S)
-def _live(run_id: str) -> None:
+def _live(run_id: str, *, is_short: bool) -> None:
     """How far the run is; drawn again by itself, and the whole page once another launch has ended."""
     now = data.progress(run_id)
     n_ended = now.counts.n_done + now.counts.n_failed + now.counts.n_orphaned
@@ -125,7 +141,8 @@ def _live(run_id: str) -> None:
     doing = f"Launch {now.launch_id} ({now.cell}) {_PHASES.get(now.phase, now.phase)}" if now.launch_id else "Starting"
     at = now.last_event_at_utc.replace("T", " ")[:19]
     st.markdown(state.escaped(f"{doing}; newest event {at} UTC, {numbers.duration(silent_s(now))} ago."))
-    _narrowing(now)
+    if not is_short:
+        _narrowing(now)
 
 
 def _narrowing(now: Progress) -> None:

@@ -247,6 +247,11 @@ def note(cell: CellResult) -> str:
     return f"{asked.name} {asked.shape_label}; {engine}; {doubt}; {cell.started_at_utc[:10]}, run {cell.run_id}"
 
 
+def launches(cell: CellResult) -> dict[str, int]:
+    """Columns that count a cell's launches: all of them, as of a run, and how many failed."""
+    return {"launches": cell.n_launches + cell.n_failed, "of them failed": cell.n_failed}
+
+
 def doubt_words(flags: Mapping[str, int] | Sequence[str]) -> str:
     """Flags as a person reads them."""
     return ", ".join(sorted(flags))

@@ -73,6 +73,7 @@ def block_ratios(row: Row, found: Launches) -> list[BlockRatio]:
     return [
         BlockRatio(
             name=f"run {a.run_id}, block {a.block + 1}",
+            number=a.block + 1,
             ratio=b.value / a.value,
             baseline=_with_unit(row.metric, a.value),
             other=_with_unit(row.metric, b.value),

@@ -43,7 +43,7 @@ def table_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "ratio B/A": ratio_text(row.ratio) if row.ratio else None,
             "A": _value(row, row.baseline),
             "B": _value(row, row.other),
-            "p (Holm)": None if row.p_holm is None else f"{row.p_holm:.2g}",
+            "p (Holm)": None if row.p_holm is None else numbers.p_value(row.p_holm),
             "n": row.ratio.n if row.ratio else None,
             "doubt": [row.refusal] if row.refusal else list(row.doubts),
             "interval": _method(row.ratio),
@@ -65,16 +65,33 @@ def design_text(pair: Pair, comparison: Comparison) -> str:
     order = "interleaved" if design.is_interleaved else "sequential"
     seeds = ", ".join(map(str, design.seeds))
     band = f"equivalent is within ±{100 * comparison.band_frac:g} %"
-    blocks = numbers.count(design.n_blocks or 0, "block")
+    blocks = _several(counted(pair, ""), "block", "blocks")
     return f"Ratio is B/A. Paired: {blocks}, {order}, order drawn from seed {seeds}; {band}; {family}"
 
 
-def arm_text(arm: Arm, n_launches: int) -> str:
-    """'phi-3-mini-4k q4_0 · llama_cpp 0.3.36 · M1 (simulated) · run ab12, 10 launches'."""
+def counted(pair: Pair, letter: str) -> tuple[int, int]:
+    """The fewest and the most good launches of an arm ('A', 'B'), or blocks of both (''), over the tested rows."""
+    if letter:
+        counts = [len(r.baseline_launches if letter == "A" else r.other_launches) for r in pair.family]
+    else:
+        counts = [r.ratio.n for r in pair.family if r.ratio is not None]
+    return min(counts, default=0), max(counts, default=0)
+
+
+def _several(counts: tuple[int, int], word: str, words: str) -> str:
+    """'10 blocks', or '9 to 10 blocks, by workload'."""
+    fewest, most = counts
+    if fewest == most:
+        return f"{most} {word if most == 1 else words}"
+    return f"{fewest} to {most} {words}, by workload"
+
+
+def arm_text(arm: Arm, n_good: tuple[int, int]) -> str:
+    """'phi-3-mini-4k q4_0 · llama_cpp 0.3.36 · M1 (simulated) · run ab12, 9 to 10 good launches, by workload'."""
     runs = f"run{'s' if len(arm.runs) > 1 else ''} {', '.join(arm.runs)}"
     engine = f"{arm.engine} {arm.engine_version or ''}".strip()
     names = [arm.label] if arm.name in {arm.label, arm.device, runs} else [arm.label, arm.name]
-    return " · ".join([*names, engine, device_of(arm), f"{runs}, {n_launches} launches"])
+    return " · ".join([*names, engine, device_of(arm), f"{runs}, {_several(n_good, 'good launch', 'good launches')}"])
 
 
 def device_of(arm: Arm) -> str:

@@ -215,7 +215,7 @@ def verdict_text(row: Row) -> str:
 
 
 def p_text(row: Row) -> str:
-    return "" if row.p_holm is None else f"{row.p_holm:.2g}"
+    return "" if row.p_holm is None else numbers.p_value(row.p_holm)
 
 
 def difference_lines(pair: Pair) -> list[str]:

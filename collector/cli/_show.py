@@ -14,7 +14,7 @@ from collector.cli._report import finding_of_run
 from collector.cli._tables import fitted, peak_metrics, plain_table, print_cells
 from collector.metrics import METRICS
 from collector.paths import shown
-from collector.queries import CellResult, LaunchDetail, LaunchRow, Reader, RunRow
+from collector.queries import CellResult, LaunchCounts, LaunchDetail, LaunchRow, Reader, RunRow
 from collector.schedule import HEADLINE_METRICS
 from runners import device
 from runners.contract import FLAG_MEANING, Flag
@@ -24,19 +24,20 @@ _BUILD = ("llama_version", "ggml_version", "build_commit", "features")
 """What a build says of itself that tells two builds of one version apart."""
 
 
-def print_runs(screen: Console, runs: Sequence[RunRow], cells: Mapping[str, Sequence[CellResult]], db: str) -> None:
-    """One line a run; its first cell's headline says what it came to."""
+def print_runs(screen: Console, runs: Sequence[RunRow], counts: Mapping[str, LaunchCounts], db: str) -> None:
+    """One line a run; of its launches some may have failed."""
     if not runs:
         screen.print(f"{shown(db)} holds no runs yet; phibench quickstart makes the first one")
         return
     table = plain_table(
-        "run", "started (UTC)", "suite", "launches", "failed", "state", "note", right=["launches", "failed"]
-    )
+        "run", "started (UTC)", "suite", "launches", "of them failed", "state", "note",
+        right=["launches", "of them failed"],
+    )  # fmt: skip
     for run in runs:
-        of_run = cells[run.id]
-        n_done, n_failed = sum(c.n_launches for c in of_run), sum(c.n_failed for c in of_run)
+        of_run = counts.get(run.id, LaunchCounts())
         started = run.started_at_utc.replace("T", " ")[:16]
-        table.add_row(run.id, started, run.suite, str(n_done), str(n_failed or ""), state(run), run.note or "")
+        n_launches, n_failed = str(of_run.n_launches), str(of_run.n_failed or "")
+        table.add_row(run.id, started, run.suite, n_launches, n_failed, state(run), run.note or "")
     screen.print(table)
     screen.print(f"database {shown(db)}")
 

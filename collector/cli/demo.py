@@ -56,7 +56,7 @@ def _check(path: str, n_others: int, *, is_chosen: bool) -> None:
 
 
 def _line(one: Any) -> str:
-    failed = f", {one.n_failed} failed" if one.n_failed else ""
+    failed = f", {one.n_failed} of them failed" if one.n_failed else ""
     return f"  {one.run_id:<15} {one.device:<15} {one.what}: {one.n_done + one.n_failed} launches{failed}"
 
 

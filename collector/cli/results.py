@@ -17,11 +17,11 @@ def list_runs(*, limit: int, db: str, as_json: bool) -> None:
 
     with Reader.open(db) as reader:
         runs = reader.runs(limit)
-        cells = {run.id: reader.cells([run.id]) for run in runs}
+        counts = reader.counts([run.id for run in runs])
     if as_json:
         echo_json("runs", runs)
         return
-    _show.print_runs(console(), runs, cells, db)
+    _show.print_runs(console(), runs, counts, db)
 
 
 @click.command()

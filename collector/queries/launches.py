@@ -21,6 +21,11 @@ class LaunchCounts:
     n_open: int = 0
     n_orphaned: int = 0
 
+    @property
+    def n_launches(self) -> int:
+        """All that were begun, however they ended: what 'launches' means of a run."""
+        return self.n_done + self.n_failed + self.n_open + self.n_orphaned
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrounding:

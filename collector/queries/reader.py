@@ -1,6 +1,7 @@
 """One open database, read-only: everything that tables, exports and pages are made of."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, desc, func, select
 from collector import migrations, schema
 from collector.errors import StoreError
 from collector.packing import unpack_times
+from collector.paths import demo_database, shown
 from collector.queries import cells as cell_queries
 from collector.queries import launches as launch_queries
 from collector.queries import pages
@@ -74,7 +76,7 @@ class Reader:
             name = database.masked(parsed)
             if Path(str(parsed.database)).is_dir():
                 raise StoreError(f"{name} is a folder, not a database", "name a file: --db FOLDER/phibench.db")
-            raise StoreError(f"there are no results yet: {name} does not exist", "phibench quickstart")
+            raise StoreError(f"there are no results yet: {name} does not exist", _first_step(str(parsed.database)))
         pragmas: dict[str, str | int] = {"busy_timeout": 30_000, "query_only": "ON"}
         engine = database.make_engine(_read_only(parsed), pragmas, begin="BEGIN")
         with database.speaking(parsed), engine.connect() as connection:
@@ -304,6 +306,14 @@ class Reader:
         if known is None:
             raise StoreError(f"run {run_id} has no launch {number}", f"phibench show {run_id}")
         return known
+
+
+def _first_step(missing: str) -> str:
+    """What makes the first results, or where the demonstration lies when one was made."""
+    made = Path(demo_database())
+    if not made.is_file() or made == Path(missing):
+        return "phibench quickstart"
+    return f"phibench quickstart   (or add --db {shlex.quote(shown(made))}: a demonstration was made there)"
 
 
 def _read_only(url: URL) -> URL:

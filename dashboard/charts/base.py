@@ -45,7 +45,7 @@ def figure(colours: Palette, *, height: int, x_title: str = "", y_title: str = "
     found.update_xaxes(**axis)
     found.update_yaxes(**axis)
     found.update_xaxes(title_text=x_title)
-    found.update_yaxes(title_text=y_title)
+    found.update_yaxes(title_text=y_title, title_standoff=16)  # another font may have wider numbers
     return found
 
 

@@ -17,10 +17,10 @@ from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 PICTURE_PX = 1000
 """Width of a picture that is taken, whatever the window's."""
 
-LINE_CHARS = 48
-"""So many fit across a window of 390 px."""
+TITLE_CHARS, LINE_CHARS = 40, 50
+"""So many fit across a window of 390 px, beside the camera."""
 
-_TITLE_PX, _LINE_PX, _ABOVE_PX, _BELOW_PX = 19, 16, 8, 12
+_TITLE_PX, _LINE_PX, _ABOVE_PX, _BELOW_PX = 19, 19, 18, 8
 _WIDE = 0.64
 """Width of a character against its height, in the widest of the fonts that stand in."""
 
@@ -41,8 +41,8 @@ class Caption:
 
 def captioned(found: go.Figure, colours: Palette, caption: Caption) -> go.Figure:
     """The same figure with its caption above the plot; it becomes as much higher as that needs."""
-    titles = textwrap.wrap(caption.title, LINE_CHARS) or [""]
-    lines = [part for line in caption.lines if line for part in textwrap.wrap(line, LINE_CHARS + 6)]
+    titles = textwrap.wrap(caption.title, TITLE_CHARS) or [""]
+    lines = [part for line in caption.lines if line for part in textwrap.wrap(line, LINE_CHARS)]
     head = _ABOVE_PX + _TITLE_PX * len(titles) + _LINE_PX * len(lines) + _BELOW_PX
     height = found.layout.height + head
     found.update_layout(
@@ -75,6 +75,6 @@ def _place_legend(found: go.Figure, top: float) -> None:
     found.update_layout(
         legend={
             "yref": "container", "y": top, "yanchor": "top", "entrywidthmode": "pixels",
-            "entrywidth": round(_WIDE * TICK_PX * longest) + 8,
+            "entrywidth": round(_WIDE * TICK_PX * longest) + 8, "tracegroupgap": 0,
         }
     )  # fmt: skip

@@ -49,7 +49,7 @@ def kv_growth(lines: Sequence[KvLine], colours: Palette, *, colour: str, end_tok
         colours, height=HEIGHT_PX, x_title="tokens of context", y_title="keys and values (GiB) ← smaller"
     )  # fmt: skip
     found.update_layout(margin={"l": 8, "r": 14, "b": 56})
-    legend(found, colours, len(lines))
+    legend(found, colours, len(lines) + sum(bool(line.points) for line in lines))
     for place, line in enumerate(lines):
         end = min(end_tokens, line.context_length)
         found.add_scatter(
@@ -60,7 +60,7 @@ def kv_growth(lines: Sequence[KvLine], colours: Palette, *, colour: str, end_tok
                 "<extra></extra>"
             ),
         )  # fmt: skip
-        _kv_points(found, line, colours)
+        _kv_points(found, line, colours, place)
     top = max(min(end_tokens, line.context_length) * line.bytes_per_token for line in lines)
     top = max([top, *(point.kv.value for line in lines for point in line.points)])
     found.update_xaxes(range=[0, 1.04 * end_tokens], tickformat=",d", nticks=7)
@@ -68,7 +68,9 @@ def kv_growth(lines: Sequence[KvLine], colours: Palette, *, colour: str, end_tok
     return found
 
 
-def _kv_points(found: go.Figure, line: KvLine, colours: Palette) -> None:
+def _kv_points(found: go.Figure, line: KvLine, colours: Palette, place: int) -> None:
+    """The engine's symbol, told apart by a dot in it and by its grey from those of other lines."""
+    dot, colour = "-dot" * (place % 2), colours.muted if place % 4 > 1 else colours.text
     points = sorted(line.points, key=lambda p: (p.n_context_tokens, p.launch))
     if not points:
         return
@@ -80,10 +82,10 @@ def _kv_points(found: go.Figure, line: KvLine, colours: Palette) -> None:
     ]
     found.add_scatter(
         x=finite([p.n_context_tokens for p in points]), y=finite([p.kv.value / numbers.GIB for p in points]),
-        mode="markers", showlegend=False, customdata=[[p.launch] for p in points], hovertext=hover,
+        mode="markers", name=safe(f"{line.label}, as said"), customdata=[[p.launch] for p in points], hovertext=hover,
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
-            "symbol": [f"{line.symbol}{'-open' if is_open else ''}" for is_open in hollow], "size": 10,
-            "color": colours.text, "line": {"width": 1.8, "color": colours.text},
+            "symbol": [f"{line.symbol}{'-open' if is_open else ''}{dot}" for is_open in hollow], "size": 10,
+            "color": colour, "line": {"width": 1.8, "color": colours.background if dot and not any(hollow) else colour},
         },
     )  # fmt: skip

@@ -11,6 +11,7 @@ LINE_PX = 16.0
 """Height of a line of text with a little room."""
 
 _ENTRY_PX = 19
+_FAR_PX, _LEAD_PX = 4.0, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,16 @@ def put(found: go.Figure, labels: Sequence[Label], colours: Palette, *, apart: f
                 x=right, y=label.y, yshift=round(shift + lift_px, 1), xanchor="left", xshift=9, showarrow=False,
                 text=label.text, font={"size": TICK_PX, "color": colours.text},
             )  # fmt: skip
+            if abs(shift) > _FAR_PX:
+                _lead(found, label, shift + lift_px, colours)
+
+
+def _lead(found: go.Figure, label: Label, shift: float, colours: Palette) -> None:
+    """A hairline from the point to a letter that had to move away from it."""
+    found.layout.annotations[-1].update(
+        x=label.x, showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=colours.axis, ax=_LEAD_PX,
+        ay=-round(shift, 1), xshift=0, yshift=0, standoff=7,
+    )  # fmt: skip
 
 
 def legend(found: go.Figure, colours: Palette, n_entries: int) -> None:

@@ -176,18 +176,19 @@ def _whole(found: go.Figure, name: str, bar: Bar, y: float, colours: Palette) ->
 def _limits(
     found: go.Figure, inside: Sequence[Limit], beyond: Sequence[Limit], colours: Palette, *, bottom: float
 ) -> None:
-    """A dashed line each, a band where it is known as a range; all of them in words above the first arm."""
+    """A dashed line each, a band with two where it is known as a range; all in words above the first arm."""
     top = -_WORDS_PX * (len(inside) + len(beyond))
     for one in inside:
         low, high = one.low_bytes / numbers.GIB, one.high_bytes / numbers.GIB
-        if high > low:
+        if _is_band(one):
             found.add_shape(
                 type="rect", x0=low, x1=high, y0=bottom, y1=top, fillcolor=colours.slower, opacity=0.14, line_width=0,
                 layer="below",
             )  # fmt: skip
         line = {"color": colours.slower, "width": 1.6, "dash": "dash"}
-        found.add_shape(type="line", x0=low, x1=low, y0=bottom, y1=top, line=line)
-    words = [f"{one.label} {_range(one)} GiB (dashed)" for one in inside]
+        for end in sorted({low, high}):
+            found.add_shape(type="line", x0=end, x1=end, y0=bottom, y1=top, line=line)
+    words = [f"{one.label} {_range(one)} GiB ({'shaded' if _is_band(one) else 'dashed'})" for one in inside]
     words += [f"{one.label} {_range(one)} GiB, beyond the edge →" for one in beyond]
     for place, text in enumerate(words):
         found.add_annotation(
@@ -206,6 +207,10 @@ def _legend(found: go.Figure, rows: Sequence[MemoryRow], colours: Palette, colou
         )  # fmt: skip
     if there:
         legend(found, colours, 2)
+
+
+def _is_band(one: Limit) -> bool:
+    return one.high_bytes > one.low_bytes
 
 
 def _range(one: Limit) -> str:

@@ -27,12 +27,14 @@ class BlockRatio:
 
     Args:
         name: of the block, 'run ab12, block 3'.
+        number: of the block in its run, from 1.
         baseline, other: values of the two launches as text, unit included.
         is_baseline_first: A ran before B in it.
         launch: of B, to which a click leads.
     """
 
     name: str
+    number: int
     ratio: float
     baseline: str
     other: str
@@ -72,13 +74,14 @@ def paired(
         first_colours: of the blocks in which A and in which B ran first.
     """
     low, high = shown_range(blocks, estimate, zones)
-    found = figure(colours, height=HEIGHT_PX, x_title="block, in the order of time", y_title=axis_title)
+    places, x_title = _places(blocks)
+    found = figure(colours, height=HEIGHT_PX, x_title=x_title, y_title=axis_title)
     found.update_layout(margin={"l": 8, "r": _RIGHT_PX, "t": _TOP_PX, "b": _BOTTOM_PX})
     _zones(found, zones, colours)
     _interval(found, estimate, colours)
     for is_first, letter in ((True, "A"), (False, "B")):
         colour, symbol = (first_colours[0], "circle") if is_first else (first_colours[1], "square")
-        own = [(place, one) for place, one in enumerate(blocks, 1) if one.is_baseline_first is is_first]
+        own = [(place, one) for place, one in zip(places, blocks, strict=True) if one.is_baseline_first is is_first]
         if own:
             hollow = "-open" if estimate.low is None else ""
             _points(found, own, (low, high), name=f"{letter} ran first", colour=colour, symbol=f"{symbol}{hollow}")
@@ -91,9 +94,20 @@ def paired(
         ticktext=[f"{one:g}×" for one in ticks],
         title_standoff=14,
     )
-    found.update_xaxes(range=[0.4, len(blocks) + 0.6], tickformat="d", nticks=min(12, len(blocks) + 1), showgrid=False)
+    n_places = places[-1] - places[0] + 2
+    found.update_xaxes(
+        range=[places[0] - 0.6, places[-1] + 0.6], tickformat="d", nticks=min(12, n_places), showgrid=False
+    )
     found.update_layout(showlegend=True, legend=_legend(colours))
     return found
+
+
+def _places(blocks: Sequence[BlockRatio]) -> tuple[list[int], str]:
+    """Where each stands: at its own number, so that one that lost a launch leaves a gap; counted over several runs."""
+    own = [one.number for one in blocks]
+    if own == sorted(set(own)):
+        return own, "block of the run; one that lost a launch is left out"
+    return list(range(1, len(blocks) + 1)), "block, counted over the runs in the order of time"
 
 
 def shown_range(blocks: Sequence[BlockRatio], estimate: Estimate, zones: Zones) -> tuple[float, float]:

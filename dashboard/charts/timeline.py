@@ -9,7 +9,7 @@ from collector import numbers
 from dashboard.charts.base import MOST_POINTS, figure, finite, safe
 from dashboard.theme import TICK_PX, Palette
 
-HEIGHT_PX = 260
+HEIGHT_PX, _HEAD_PX = 276, 24
 
 
 def timeline(
@@ -25,6 +25,7 @@ def timeline(
         stall_s: gaps above it are stalls; None = none are marked.
     """
     found = figure(colours, height=HEIGHT_PX, x_title="generated token", y_title="gap before it (ms) ← faster")
+    found.update_layout(margin_t=_HEAD_PX)
     kept = thinned(gaps_s, MOST_POINTS)
     usual = [i for i in kept if stall_s is None or gaps_s[i] <= stall_s]
     stalls = [i for i in kept if stall_s is not None and gaps_s[i] > stall_s]
@@ -36,8 +37,8 @@ def timeline(
     middle = 1e3 * median(gaps_s)
     found.add_hline(y=middle, line={"color": colours.axis, "width": 1}, layer="below")
     found.add_annotation(
-        x=1, xref="paper", y=middle, xanchor="right", yanchor="bottom", showarrow=False,
-        text=f"median {numbers.plain(middle)} ms", font={"size": TICK_PX, "color": colours.muted},
+        x=1, xref="paper", y=1, yref="paper", xanchor="right", yanchor="bottom", showarrow=False,
+        text=f"line: the median, {numbers.plain(middle)} ms", font={"size": TICK_PX, "color": colours.muted},
     )  # fmt: skip
     top = 1.12e3 * max(gaps_s)
     found.update_yaxes(range=[0, top or 1.0])

@@ -139,8 +139,8 @@ def _history(arms: _Arms) -> list[str]:
 def _head(pair: Pair, found: Comparison) -> None:
     parts.head(findings(found, None)[0], verdicts.design_text(pair, found))
     lines = [
-        f"**{letter}** {state.escaped(verdicts.arm_text(arm, n))}"
-        for letter, arm, n in zip("AB", (pair.baseline, pair.other), pair.design.n_launches, strict=True)
+        f"**{letter}** {state.escaped(verdicts.arm_text(arm, verdicts.counted(pair, letter)))}"
+        for letter, arm in zip("AB", (pair.baseline, pair.other), strict=True)
     ]
     doubt = verdicts.doubt_text(pair)
     st.markdown("  \n".join([*lines, *([state.escaped(doubt)] if doubt else [])]))

@@ -108,7 +108,12 @@ def _growth(cells: Sequence[CellResult], device: str, colour: str) -> None:
     alt = f"keys and values in GiB by tokens of context on {device}. {words}"
     launch = parts.chart(figure, "kv", alt, caption, is_selectable=True)
     n_points = sum(len(line.points) for line in lines)
-    told = "points: what engines took for the room that a cell asked for" if n_points else "no engine here told its own"
+    told = (
+        "points: what engines took for the room that a cell asked for; they round it up, so a point may lie above its "
+        "line"
+        if n_points
+        else "no engine here told its own"
+    )
     st.caption(f"lines: two bytes (F16) for each number unless the arm says otherwise, by arithmetic; {told}")
     if launch:
         parts.launch_link(launch)

@@ -1,6 +1,7 @@
 """Roofline: decode and prefill against what the memory of the device can deliver, keys and values counted."""
 
 import string
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def main() -> None:
     if launch:
         parts.launch_link(launch)
     if left_out:
-        st.caption(f"{left_out} more that were measured earlier: choose devices or models above")
+        st.caption(f"{left_out} more arms were measured: choose devices or models above")
     _bandwidth_notes(cells)
     _utilisation(found)
     _table(found, cells)
@@ -52,16 +53,26 @@ def main() -> None:
 
 
 def _filters(series: Sequence[SeriesRow]) -> tuple[list[SeriesRow], int]:
-    """Kind of rate, devices, models, engines; the series of the six arms that were measured last."""
+    """Kind of rate, devices, models, engines; the series of six arms, the ones measured last of each device."""
     kinds = {one.workload.kind: None for one in series}
     options = [AS_GENERATED] * ("generation" in kinds) + [KERNELS] * ("kernel" in kinds)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = state.choose("Rates", options, "rates", width=170)
         wanted = "kernel" if kind == KERNELS else "generation"
         fitting = filters.narrowed([one for one in series if one.workload.kind == wanted])
-    arms = list(dict.fromkeys(_arm(one) for one in fitting))
+    arms = _in_turns(list(dict.fromkeys(_arm(one) for one in fitting)))
     kept = set(arms[:MOST_ARMS])
     return [one for one in fitting if _arm(one) in kept], max(0, len(arms) - MOST_ARMS)
+
+
+def _in_turns(arms: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """The arm measured last of every device, then the second of each: no device is left out for the newest one."""
+    seen: Counter[str | None] = Counter()
+    turns = []
+    for arm in arms:
+        turns.append((seen[arm[1]], arm))
+        seen[arm[1]] += 1
+    return [arm for _, arm in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _arm(one: SeriesRow) -> tuple[str, str | None]:

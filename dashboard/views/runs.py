@@ -1,7 +1,7 @@
 """Runs: the list of them; one run with its launches in order, live while it goes on; one launch with its raw trace."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,7 +11,7 @@ from collector.queries import LaunchCounts, RunRow
 from dashboard import data, one_launch, one_run, parts, state
 
 PER_PAGE = 50
-ALL = "all"
+ALL, GOING_ON = "all", "going on"
 
 
 def main() -> None:
@@ -47,43 +47,46 @@ def _missing(what: str, ref: str) -> None:
 
 
 def _list(runs: Sequence[RunRow]) -> None:
-    fitting = _filtered(runs)
+    live = next((run for run in runs[:3] if one_run.is_live(run)), None)
+    states = {run.id: GOING_ON if run is live else one_run.state_word(run) for run in runs}
+    fitting = _filtered(runs, states)
     n_pages = max(1, math.ceil(len(fitting) / PER_PAGE))
     page = 1
     if n_pages > 1:
         page = int(state.choose("Page", [str(i + 1) for i in range(n_pages)], "page", width=120))
     shown = fitting[(page - 1) * PER_PAGE : page * PER_PAGE]
     counts = data.counts([run.id for run in shown])
-    live = next((run for run in runs[:3] if one_run.is_live(run)), None)
     parts.head(
         _finding(runs, fitting, live, counts.values()),
         "launches of the runs shown; the newest first; choose a row to open a run",
     )
     if live is not None:
-        one_run.watch(live.id)
+        one_run.watch(live.id, is_short=True)
         one_run.way(f"Open run {state.escaped(live.id)}", "live-run", run=live.id)
+    else:
+        one_run.look_for_new(runs)
     if not shown:
         st.info("No run fits these choices: take one of them away.")
         parts.done()
         return
-    chosen = parts.table([_row(run, counts.get(run.id, LaunchCounts())) for run in shown], "runs", is_pickable=True)
+    found = [_row(run, counts.get(run.id, LaunchCounts()), states[run.id]) for run in shown]
+    chosen = parts.table(found, "runs", is_pickable=True)
     st.caption(f"{len(shown)} of {len(fitting)} runs")
     parts.done()
     if chosen is not None:
         one_run.go(run=shown[chosen].id)
 
 
-def _filtered(runs: Sequence[RunRow]) -> list[RunRow]:
+def _filtered(runs: Sequence[RunRow], states: Mapping[str, str]) -> list[RunRow]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         suite = state.choose("Suite", [ALL, *sorted({run.suite for run in runs})], "suite", width=190)
-        states = [ALL, *sorted({one_run.state_word(run) for run in runs})]
-        how = state.choose("State", states, "state", width=230)
+        how = state.choose("State", [ALL, *sorted(set(states.values()))], "state", width=230)
         text = st.text_input("Id, note or command", key="text", bind="query-params", width=260) or ""
     return [
         run
         for run in runs
         if suite in {ALL, run.suite}
-        and how in {ALL, one_run.state_word(run)}
+        and how in {ALL, states[run.id]}
         and text.casefold() in f"{run.id} {run.note or ''} {run.command_line or ''}".casefold()
     ]
 
@@ -100,15 +103,15 @@ def _finding(
     return f"{what}{numbers.count(len(runs), 'run')}{failed}"
 
 
-def _row(run: RunRow, counted: LaunchCounts) -> dict[str, Any]:
+def _row(run: RunRow, counted: LaunchCounts, state_word: str) -> dict[str, Any]:
     return {
         "run": run.id,
         "started (UTC)": run.started_at_utc.replace("T", " ")[:16],
         "suite": run.suite,
-        "launches": counted.n_done,
-        "failed": counted.n_failed,
-        "set aside": counted.n_orphaned,
-        "state": one_run.state_word(run),
+        "launches": counted.n_launches,
+        "of them failed": counted.n_failed,
+        "set aside": counted.n_orphaned or None,
+        "state": state_word,
         "blocks": run.n_blocks_done,
         "note": run.note,
         "phibench": run.phibench_version,

@@ -145,8 +145,7 @@ def _row(cell: CellResult) -> dict[str, Any]:
         found[_HEADERS.get(metric, numbers.header(metric))] = rows.with_interval(cell, metric, scale)
     return found | {
         "engine": f"{cell.arm.engine} {(cell.machine and cell.machine.engine_version) or ''}".strip(),
-        "launches": cell.n_launches,
-        "failed": cell.n_failed,
+        **rows.launches(cell),
         "doubt": list(cell.flags),
         "date": cell.started_at_utc[:10],
         "run": cell.run_id,

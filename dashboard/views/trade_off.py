@@ -172,7 +172,7 @@ def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) 
             "on the steps": "yes" if letter in best else "",
             "perplexity": "not measured",
             "engine": cell.arm.engine,
-            "launches": cell.n_launches,
+            **rows.launches(cell),
             "doubt": list(cell.flags),
             "date": cell.started_at_utc[:10],
             "run": cell.run_id,

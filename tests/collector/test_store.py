@@ -298,11 +298,23 @@ def test_a_full_disk_is_said_and_what_was_committed_stays(db: str, store: Store,
         assert reader.launch(launch_id).launch.state == "done"
 
 
-def test_a_missing_database_is_explained_to_readers(tmp_path: Path) -> None:
+def test_a_missing_database_is_explained_to_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHIBENCH_DB", str(tmp_path / "none.db"))
     with pytest.raises(StoreError, match="no results yet") as caught:
         Reader.open(str(tmp_path / "none.db"))
     assert caught.value.remedy == "phibench quickstart"
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_missing_database_names_the_demonstration_where_one_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHIBENCH_DB", str(tmp_path / "none.db"))
+    (tmp_path / "demo.db").touch()
+    with pytest.raises(StoreError, match="no results yet") as caught:
+        Reader.open(str(tmp_path / "none.db"))
+    assert "phibench quickstart" in str(caught.value.remedy)
+    assert f"--db {tmp_path / 'demo.db'}" in str(caught.value.remedy)
 
 
 def test_run_references(store: Store, db: str) -> None:

@@ -142,3 +142,16 @@ def _shown(at: Any) -> str:
     """Words and tables of a page."""
     tables = [element.value.to_csv() for element in at.dataframe]
     return "\n".join([texts(at), *tables, json.dumps(figure_specs(at))])
+
+
+@EACH_PAGE
+def test_every_chart_says_in_its_own_layout_where_it_was_measured_and_that_it_is_simulated(
+    page: str, database: Callable[[str], str]
+) -> None:
+    at = open_page(page, database("simulated"))
+    for spec in figure_specs(at):
+        said = json.dumps([spec["layout"]["title"]["text"], [trace.get("name") for trace in spec["data"]]])
+        assert "<b>" in spec["layout"]["title"]["text"]
+        assert "(simulated)" in said
+        assert "laptop" in said or "phone" in said
+        assert spec["layout"]["paper_bgcolor"].startswith("#")

@@ -31,8 +31,9 @@ def test_a_letter_is_written_once_a_column() -> None:
     put(found, [Label(text=t, x=x, y=y, y_px=y) for t, x, y in points], theme.LIGHT, apart=0.5)
     assert [a.text for a in found.layout.annotations] == ["A", "B", "A"]
     left = found.layout.annotations[:2]
-    assert {a.x for a in left} == {1.1}
-    assert abs((left[0].y + left[0].yshift) - (left[1].y + left[1].yshift)) >= LINE_PX - 0.2
+    assert abs((left[0].y - left[0].ay) - (left[1].y - left[1].ay)) >= LINE_PX - 0.2
+    assert all(a.showarrow for a in left), "a letter that was moved is tied to its point"
+    assert [a.showarrow for a in found.layout.annotations[2:]] == [False]
 
 
 def test_more_entries_make_a_figure_higher() -> None:

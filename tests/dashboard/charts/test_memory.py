@@ -54,10 +54,10 @@ def test_a_limit_is_a_line_when_it_is_near_and_a_word_when_it_is_far() -> None:
     far = Limit(label="the device has", low_bytes=64.0 * GIB, high_bytes=64.0 * GIB)
     found = drawn(limits=(near, far))
     lines = [shape for shape in found.layout.shapes if shape.type == "line"]
-    assert [shape.x0 for shape in lines] == [2]
+    assert [shape.x0 for shape in lines] == [2.0, 2.8], "both ends of the range"
     assert found.layout.xaxis.range[1] < 64
     words = [a.text for a in found.layout.annotations]
-    assert "an app may use 2.0 to 2.8 GiB (dashed)" in words
+    assert "an app may use 2.0 to 2.8 GiB (shaded)" in words
     assert "the device has 64.0 GiB, beyond the edge →" in words
 
 

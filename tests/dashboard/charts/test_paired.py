@@ -16,13 +16,18 @@ ZONES = Zones(band_frac=0.02, floor_frac=0.013)
 
 def block(ratio: float, *, is_baseline_first: bool = True, **more: Any) -> BlockRatio:
     given: dict[str, Any] = {
-        "name": "run ab12, block 1", "ratio": ratio, "baseline": "10 tok/s", "other": "12 tok/s",
+        "name": "run ab12, block 1", "number": 1, "ratio": ratio, "baseline": "10 tok/s", "other": "12 tok/s",
         "is_baseline_first": is_baseline_first, "launch": "ab12/2",
     }  # fmt: skip
     return BlockRatio(**given | more)
 
 
-BLOCKS = (block(1.19), block(1.22, is_baseline_first=False), block(1.18, is_baseline_first=False), block(1.21))
+BLOCKS = (
+    block(1.19, number=1),
+    block(1.22, number=2, is_baseline_first=False),
+    block(1.18, number=3, is_baseline_first=False),
+    block(1.21, number=4),
+)
 
 
 def drawn(blocks: Any = BLOCKS, estimate: Estimate = FOUND, zones: Zones = ZONES) -> Any:
@@ -39,6 +44,18 @@ def test_blocks_stand_in_order_and_tell_which_arm_ran_first() -> None:
     assert a.marker.symbol[0] != b.marker.symbol[0], "colour alone says nothing to some"
     assert a.customdata[0][0] == "ab12/2"
     assert "A 10 tok/s, B 12 tok/s" in a.hovertext[0]
+
+
+def test_a_block_keeps_its_number_where_another_one_lost_a_launch() -> None:
+    found = drawn((block(1.19, number=1), block(1.22, number=3), block(1.2, number=8)))
+    assert list(found.data[0].x) == [1, 3, 8]
+    assert found.layout.xaxis.title.text.startswith("block of the run")
+
+
+def test_blocks_of_several_runs_are_counted_over_all() -> None:
+    found = drawn((block(1.19, number=1), block(1.22, number=3), block(1.2, number=1)))
+    assert list(found.data[0].x) == [1, 2, 3]
+    assert "over the runs" in found.layout.xaxis.title.text
 
 
 def test_the_interval_is_drawn_as_it_was_computed() -> None:

@@ -16,7 +16,7 @@ def test_stalls_are_marked_and_the_median_is_told() -> None:
     usual, stalls = found.data
     assert (list(usual.x), list(stalls.x)) == ([2.0, 3.0, 5.0], [4.0])
     assert usual.marker.symbol != stalls.marker.symbol
-    assert [a.text for a in found.layout.annotations] == ["median 10.0 ms"]
+    assert [a.text for a in found.layout.annotations] == ["line: the median, 10.0 ms"]
     assert found.layout.yaxis.range[1] > 90
     assert "<b>launch" not in found.to_json()
 
