@@ -1,2 +1,0 @@
-/// Protocol number of the wire, sent in `X-Bench-Protocol`.
-public let benchProtocolVersion = 1
