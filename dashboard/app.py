@@ -2,16 +2,22 @@
 
 import streamlit as st
 
-from dashboard import parts, views
+from dashboard import parts, state, views
 
 st.set_page_config(page_title="phibench", layout="wide", initial_sidebar_state="auto")
 st.html(
-    "<style>[data-testid=stMainBlockContainer]{max-width:1180px;padding-top:2rem}"
+    "<style>[data-testid=stMainBlockContainer]{max-width:1440px;padding-top:2rem}"
     "@media (max-width:768px){[data-testid=stMainBlockContainer]{padding-top:4.5rem}}</style>"
+)
+st.html(
+    "<style>[data-testid=stMain] :is([data-testid=stPageLink-NavLink],[data-testid=stBaseButton-tertiary]) p"
+    f"{{color:{parts.palette().link};text-decoration:underline}}</style>"
 )
 page = st.navigation(
     [st.Page(f"views/{page.file}.py", title=page.title, default=page.is_default) for page in views.PAGES]
 )
 with st.sidebar:
     parts.picture_choice()
+state.begin()
+parts.all_made_up()
 page.run()

@@ -4,20 +4,31 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from collector.errors import PhibenchError
 from collector.queries import FLAG_MEANING, Flag
-from dashboard import data, theme
+from dashboard import data, state, theme
 from dashboard.charts.caption import PICTURE_PX, Caption, captioned
 from dashboard.state import escaped
+from dashboard.told import for_file
 
 PICTURES, PICTURE_KEY = ("SVG", "PNG"), "picture"
 """Forms in which a chart can be taken away; both are made in the browser."""
 
+_CHAR_PX, _CHIP_PX = 8, 26
+
 MODEBAR = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
+
+_WIDTHS_PX = {
+    "device": 190, "arm": 210, "model": 170, "ratio": 170, "verdict": 130, "state": 280, "workload": 130,
+    "what happened": 420, "what to try": 420, "kind": 130, "of ceiling": 100, "engine": 160, "command": 420,
+    "launches": 90, "of them failed": 110, "failed": 70, "launch": 130,
+}  # fmt: skip
+"""Columns whose words would be cut if all were equally wide."""
 
 
 def palette() -> theme.Palette:
@@ -30,6 +41,30 @@ def head(title: str, caption: str = "") -> None:
     st.title(escaped(title), anchor=False)
     if caption:
         st.caption(escaped(caption))
+
+
+def all_made_up() -> None:
+    """Say it above every page, where nobody can miss it, when all that was measured is a simulator's."""
+    if _is_all_made_up():
+        st.info("Every number here is simulated: made by a simulator, no model ran.")
+
+
+def made_up(flags_of_each: Iterable[Sequence[str]]) -> None:
+    """Of a database that holds both kinds: say how much of a page is simulated."""
+    each = list(flags_of_each)
+    n = sum("simulated" in one for one in each)
+    if not n or _is_all_made_up():
+        return
+    which = "Every number on this page is" if n == len(each) else f"{n} of {len(each)} rows of this page are"
+    st.info(f"{which} simulated: made by a simulator, no model ran. No simulated row is set against a measured one.")
+
+
+def _is_all_made_up() -> bool:
+    try:
+        series = data.series() if data.is_there() else []
+    except PhibenchError:
+        return False  # the page says why its database cannot be read
+    return bool(series) and all(one.is_simulated for one in series)
 
 
 def section(title: str) -> None:
@@ -76,7 +111,7 @@ def table(
     rows: Sequence[Mapping[str, Any]], key: str, *, columns: Mapping[str, Any] | None = None, is_pickable: bool = False
 ) -> int | None:
     """
-    Rows as a table, and the very same rows as a CSV file; unknown is blank.
+    Rows as a table, and the very same rows as a CSV file, numbers as numbers; unknown is blank.
 
     Returns:
         The place of the row that was chosen, where rows can be; None when none is.
@@ -84,9 +119,13 @@ def table(
     import pandas as pd
 
     frame = pd.DataFrame(list(rows))
+    own = {**_linked(frame), **_doubts(rows)}
+    names = {name for row in rows for name in row}
+    widths = {name: st.column_config.Column(name, width=width) for name, width in _WIDTHS_PX.items() if name in names}
     more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row"} if is_pickable else {}
     event = st.dataframe(
-        frame, key=key, hide_index=True, row_height=36, height="content", width="stretch", column_config=columns,
+        frame, key=key, hide_index=True, row_height=36, height="content", width="stretch",
+        column_config={**widths, **(columns or {}), **own},
         placeholder="", **more,
     )  # fmt: skip
     st.download_button(
@@ -96,17 +135,41 @@ def table(
     return int(chosen[0]) if chosen else None
 
 
+def _linked(frame: Any) -> dict[str, Any]:
+    """Launches that are named in a table lead to their pages."""
+    found = {}
+    for name in ("launch", "A launch", "B launch"):
+        if name in frame and all(isinstance(one, str) for one in frame[name].dropna()):
+            frame[name] = [f"/runs?launch={quote(one)}" if isinstance(one, str) else None for one in frame[name]]
+            found[name] = st.column_config.LinkColumn(name, display_text=r"launch=(.+)$", width=150)
+    return found
+
+
+def _doubts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Words of doubt as chips, all of them in sight."""
+    lists = [row["doubt"] for row in rows if isinstance(row.get("doubt"), list)]
+    if not lists:
+        return {}
+    widest = max(sum(_CHAR_PX * len(str(word)) + _CHIP_PX for word in words) for words in lists)
+    return {"doubt": st.column_config.ListColumn("doubt", width=min(max(widest, 90), 420))}
+
+
 def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The rows as they are shown, defused for spreadsheets as ``phibench export csv`` does it."""
+    """
+    The rows that are shown, defused for spreadsheets as ``phibench export csv`` does it.
+
+    With a byte order mark where there is more than ASCII: without it spreadsheets read '±' as two letters.
+    """
     from collector.export import defused
 
-    out = io.StringIO(newline="")
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    out, found = io.StringIO(newline=""), for_file(rows)
+    names = list(dict.fromkeys(name for row in found for name in row))
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(names)
-    for row in rows:
+    for row in found:
         writer.writerow([defused(row.get(name)) for name in names])
-    return out.getvalue().encode()
+    text = out.getvalue()
+    return text.encode("ascii" if text.isascii() else "utf-8-sig")
 
 
 def flags(words: Iterable[str]) -> None:
@@ -158,6 +221,7 @@ def need_database() -> None:
 
 
 def done() -> None:
-    """A mark at the end of the page, counted up: whoever drives a browser can wait for it."""
+    """The end of the page: what of its address was left aside, and a mark that whoever drives a browser waits for."""
+    state.end()
     st.session_state["n_drawn"] = st.session_state.get("n_drawn", 0) + 1
     st.html(f'<i data-run="{st.session_state["n_drawn"]}" hidden></i>')
