@@ -253,7 +253,7 @@ def _table(run: RunRow, launches: Sequence[LaunchRow]) -> None:
     metrics = [m for m in (*_METRICS, "peak_rss_bytes") if any(m in one.stats for one in fitting)]
     shown = fitting[:MOST_ROWS]
     found = [_row(one, metrics, where.get(one.id, Surrounding())) for one in shown]
-    chosen = parts.table(found, "launches", columns={"doubt": st.column_config.ListColumn("doubt")}, is_pickable=True)
+    chosen = parts.table(found, "launches", is_pickable=True)
     more = f"; the first {MOST_ROWS} of {len(fitting)}: phibench export csv has all" if len(fitting) > MOST_ROWS else ""
     st.caption(f"choose a row to open a launch{more}")
     if chosen is not None:

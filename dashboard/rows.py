@@ -10,6 +10,7 @@ from collector.compare.siding import is_usual_baseline, named
 from collector.compare.values import is_simulated
 from collector.queries import CellResult, SeriesRow
 from dashboard.theme import Palette
+from dashboard.told import told
 
 MOST_ROWS = 24
 """Arms that are shown at once; the ones measured last."""
@@ -211,9 +212,11 @@ def marked(name: str, flags: Sequence[str]) -> str:
 
 
 def with_interval(cell: CellResult, metric: str, scale: float) -> str | None:
-    """'4.81 ± 0.05', '4.81 ·n=3' without an interval, None where nothing was measured."""
+    """'4.81 ± 0.05', '4.81 ·n=3' without an interval, None where nothing was measured; in a file as numbers."""
     found = cell.estimate(metric)
-    return numbers.with_interval(found.value, found.low, found.high, found.n, scale) if found else None
+    if found is None:
+        return None
+    return told(numbers.with_interval(found.value, found.low, found.high, found.n, scale), metric, found)
 
 
 def newest(series: Sequence[SeriesRow], cells: Sequence[CellResult]) -> list[CellResult]:

@@ -1,14 +1,16 @@
 """A comparison in rows and sentences, as the page Compare shows it. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from collector import numbers
-from collector.compare import Arm, Comparison, Estimate, Pair, Row
+from collector.compare import Arm, Comparison, Estimate, Pair, Row, Verdict
 from collector.compare.findings import ratio as ratio_text
 from collector.queries import CellResult
 from dashboard.charts.forest import verdict_text
 from dashboard.rows import marked
+from dashboard.told import Told, told
 
 _BESIDES = ("prefill_tok_per_s", "retained_frac", "peak_rss_bytes")
 """Shown besides the rows with a verdict, unless everything is asked for."""
@@ -39,11 +41,11 @@ def table_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
             "metric": name_of(row, rows),
-            "verdict": "not compared" if row.refusal else verdict_text(row.verdict),
-            "ratio B/A": ratio_text(row.ratio) if row.ratio else None,
-            "A": _value(row, row.baseline),
-            "B": _value(row, row.other),
-            "p (Holm)": None if row.p_holm is None else numbers.p_value(row.p_holm),
+            "verdict": "not compared" if row.refusal else told_verdict(row.verdict),
+            "ratio B/A": told(ratio_text(row.ratio), "ratio", row.ratio) if row.ratio else None,
+            "A": _value(row, row.baseline, "A"),
+            "B": _value(row, row.other, "B"),
+            "p (Holm)": None if row.p_holm is None else Told(numbers.p_value(row.p_holm), {"p_holm": row.p_holm}),
             "n": row.ratio.n if row.ratio else None,
             "doubt": [row.refusal] if row.refusal else list(row.doubts),
             "interval": _method(row.ratio),
@@ -159,10 +161,18 @@ def direction(row: Row) -> str:
     return f" → {word}" if row.better == "higher" else f" ({word} ←)"
 
 
-def _value(row: Row, found: Estimate | None) -> str | None:
+def told_verdict(verdict: Verdict | None) -> Told:
+    """'▲ faster'; in a file the word alone."""
+    return Told(verdict_text(verdict), {"verdict": None if verdict is None else str(verdict)})
+
+
+def _value(row: Row, found: Estimate | None, letter: str) -> str | None:
     if found is None:
         return None
-    return numbers.with_interval(found.value, found.low, found.high, found.n, numbers.scale(row.metric))
+    scale = numbers.scale(row.metric)
+    text = numbers.with_interval(found.value, found.low, found.high, found.n, scale)
+    low, high = (None if end is None else end / scale for end in (found.low, found.high))
+    return told(text, letter, replace(found, value=found.value / scale, low=low, high=high))
 
 
 def _method(found: Estimate | None) -> str | None:

@@ -108,10 +108,10 @@ def _draw(found: go.Figure, line: TtftLine, colour: str, dash: str) -> None:
     points = sorted(line.points, key=lambda p: (p.n_prompt_tokens, p.launch))
     estimates = [p.ttft for p in points]
     up, down = reach(estimates)
+    mode = "lines+markers" if len(points) > 1 else "markers"  # a legend shows no line where there is none
     found.add_scatter(
         x=finite([p.n_prompt_tokens for p in points]), y=finite([e.value for e in estimates]),
-        mode="lines+markers" if len(points) > 1 else "markers",
-        name=safe(line.label), line={"color": colour, "width": 1.8, "dash": dash},
+        mode=mode, name=safe(line.label), line={"color": colour, "width": 1.8, "dash": dash},
         marker=_marker(line, estimates, colour), error_y=_bars(up, down, colour),
         customdata=[[p.launch] for p in points], hovertext=[_hover(line, p) for p in points],
         hovertemplate="%{hovertext}<extra></extra>",

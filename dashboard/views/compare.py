@@ -34,7 +34,7 @@ def main() -> None:
     pair = found.pairs[0]
     _head(pair, found)
     shown = verdicts.shown_rows(pair, has_all=state.is_on("Every metric", "all"))
-    parts.table(verdicts.table_rows(shown), "compare", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table(verdicts.table_rows(shown), "compare")
     _doubts(pair)
     _launches(pair, found, shown, two)
     _differences(pair)

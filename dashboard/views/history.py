@@ -42,7 +42,7 @@ class _Shown:
     @property
     def arm(self) -> str:
         """'phi-3-mini-4k q4_0 on M1'."""
-        return f"{self.one.arm.label} on {filters.device_of(self.one)}"
+        return f"{self.one.arm.label} on {_device(self.one)}"
 
 
 def main() -> None:
@@ -61,6 +61,7 @@ def main() -> None:
     cells = [c for c in cells if c.values.get(metric)]
     found = [_estimate(c, metric) for c in cells]
     shown = _Shown(one=one, metric=metric, cells=cells, found=found, levels=levels(found, BAND_FRAC))
+    parts.made_up(cell.flags for cell in cells)
     parts.head(_finding(shown), _caption(shown, len(run_ids)))
     _chart(shown, rows.device_colours(series, parts.palette()).get(one.fingerprint))
     _table(shown)
@@ -69,18 +70,43 @@ def main() -> None:
 
 
 def _cell(series: Sequence[SeriesRow]) -> SeriesRow:
-    """The series that is shown; first the one with most runs."""
-    by_key = {one.key: one for one in sorted(series, key=lambda s: -s.n_runs)}
+    """The series that is shown; first the measured one with most runs, of the device and arm that a link asks for."""
+    by_key = {one.key: one for one in sorted(series, key=lambda s: (s.is_simulated, -s.n_runs))}
+    usual = _asked_for(list(by_key.values()))
     chosen = state.choose(
-        "Arm, workload and device", list(by_key), "cell", shown=lambda key: _name(by_key[key]), width=600
-    )
+        "Arm, workload and device", list(by_key), "cell", default=usual and usual.key,
+        shown=lambda key: _name(by_key[key]), width=600,
+    )  # fmt: skip
     return by_key[chosen]
+
+
+def _asked_for(series: Sequence[SeriesRow]) -> SeriesRow | None:
+    """The first series of the device, model, engine and shape in the address; None where it asks for nothing."""
+    wanted = {name: state.asked(name) for name in ("device", "model", "engine", "shape")}
+    if not any(wanted.values()):
+        return None
+
+    def fits(one: SeriesRow) -> bool:
+        own = {"device": filters.device_of(one), "model": one.arm.model, "engine": one.arm.engine}
+        own["shape"] = one.workload.shape_label
+        return all(not values or own[name] in values for name, values in wanted.items())
+
+    found = next((one for one in series if fits(one)), None)
+    if found is None and any(name in st.query_params for name in wanted):
+        words = ", ".join(value for values in wanted.values() for value in values)
+        state.notice(f"The link asks for {words}, of which there is no history: showing another.")
+    return found
+
+
+def _device(one: SeriesRow) -> str:
+    """Its name, marked where a simulator made the numbers."""
+    return rows.marked(filters.device_of(one), ("simulated",) if one.is_simulated else ())
 
 
 def _name(one: SeriesRow) -> str:
     kind = "sustained " if one.is_sustained else ""
     runs = numbers.count(one.n_runs, "run")
-    return f"{one.arm.label} · {one.workload.name} {kind}{one.workload.shape_label} · {filters.device_of(one)} ({runs})"
+    return f"{one.arm.label} · {one.workload.name} {kind}{one.workload.shape_label} · {_device(one)} ({runs})"
 
 
 def _measured(one: SeriesRow, run_ids: Sequence[str]) -> list[CellResult]:
@@ -192,17 +218,17 @@ def _table(shown: _Shown) -> None:
     found = [
         {
             "started (UTC)": cell.started_at_utc.replace("T", " ")[:16],
-            shown.header: _interval(value),
+            shown.header: rows.with_interval(cell, shown.metric, numbers.scale(shown.metric)),
             "step": f"{changed[place]:.3f}×" if place in changed else None,
             **rows.launches(cell),
-            **_versions(cell),
             "doubt": list(cell.flags),
+            **_versions(cell),
             "suite": cell.suite,
             "run": cell.run_id,
         }
         for place, (cell, value) in enumerate(zip(shown.cells, shown.found, strict=True))
     ]
-    parts.table(found[::-1], "history", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table(found[::-1], "history")
 
 
 def _versions(cell: CellResult) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def main() -> None:
         device, chosen = _choices(series)
     cells = rows.newest(chosen, data.cells([one.run_id for one in chosen]))
     colour = rows.device_colours(data.series(), parts.palette())[chosen[0].fingerprint]
-    parts.head(_finding(cells, device), _caption(cells, device))
+    parts.made_up(cell.flags for cell in cells)
+    parts.head(_finding(rows.of_first_kind(cells), device), _caption(cells, device))
     _first_tokens(cells, device, colour)
     _between_tokens(cells, device, colour)
     _table(cells)
@@ -196,7 +197,7 @@ def _one_launch(found: Sequence[LaunchGaps], cell: CellResult, device: str, colo
 def _table(cells: Sequence[CellResult]) -> None:
     parts.section("Every cell")
     ordered = sorted(cells, key=lambda c: (c.arm.label, c.workload.n_prompt_tokens, c.workload.n_generated_tokens))
-    parts.table([_row(cell) for cell in ordered], "latency", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table([_row(cell) for cell in ordered], "latency")
     least = ", ".join(f"p{percent} {n}" for percent, n in MIN_GAPS.items() if percent > 50)
     st.caption(f"blank percentiles: a launch needs so many gaps for them: {least}; or single gaps cannot be told")
 

@@ -30,7 +30,8 @@ def main() -> None:
     every = rows.newest(chosen, data.cells([one.run_id for one in chosen]))
     cells = [c for c in every if c.workload.shape_label == shape and ("burst_tok_per_s" in c.values) == is_sustained]
     colour = rows.device_colours(series, parts.palette())[chosen[0].fingerprint]
-    parts.head(needs.finding(cells, device), _caption(cells, device, label))
+    parts.made_up(cell.flags for cell in cells)
+    parts.head(needs.finding(rows.of_first_kind(cells), device), _caption(cells, device, label))
     _breakdown(cells, device, label, colour)
     _growth(every, device, colour)
     _table(cells)
@@ -121,7 +122,7 @@ def _growth(cells: Sequence[CellResult], device: str, colour: str) -> None:
 
 def _table(cells: Sequence[CellResult]) -> None:
     parts.section("Every arm")
-    parts.table(needs.table(cells), "memory", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table(needs.table(cells), "memory")
 
 
 def _what_fits() -> None:

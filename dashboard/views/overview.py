@@ -7,15 +7,16 @@ from typing import Any
 import streamlit as st
 
 from collector import numbers
-from collector.compare import BAND_FRAC, Comparison, Side, compare
-from collector.compare.findings import findings
+from collector.compare import BAND_FRAC
 from collector.compare.findings import ratio as ratio_text
-from collector.compare.siding import named
 from collector.queries import CellResult, SeriesRow, ceiling
-from dashboard import data, parts, rows, state, theme
+from dashboard import data, filters, parts, rows, state, theme
 from dashboard.charts.caption import Caption
-from dashboard.charts.forest import ForestRow, forest, verdict_text
+from dashboard.charts.forest import ForestRow, forest
+from dashboard.filters import Chosen
+from dashboard.headline import Headline, headline, verdict_of
 from dashboard.rows import MOST_ROWS, Standing
+from dashboard.told import Told, told
 
 SAME_DEVICE = "LLaMA-2-7B 4-bit on the same device"
 _DECODE = ("decode_tok_per_s", "kernel_decode_tok_per_s", "kernel_prefill_tok_per_s", "sustained_tok_per_s")
@@ -28,44 +29,41 @@ def main() -> None:
     if not series:
         _only_failures()
         return
-    shape, is_sustained, chosen, left_out = _filters(series)
+    shape, is_sustained, fitting, filtered = _filters(series)
+    if not fitting:
+        _nothing_fits(filtered)
+        return
+    chosen, left_out = fitting[:MOST_ROWS], max(0, len(fitting) - MOST_ROWS)
     cells = data.cells([one.run_id for one in _with_baselines(chosen, series)])
     baseline = _baseline(cells, shape)
     standings = rows.standings(chosen, cells, baseline, shape, pair=data.pair)
     metric = next((m for m in _DECODE if any(s.cell.values.get(m) for s in standings)), _DECODE[0])
-    _made_up(standings)
-    _head(standings, metric, shape)
-    _forest(standings, cells, metric, SAME_DEVICE if baseline is None else baseline.arm.label)
+    parts.made_up(one.cell.flags for one in standings)
+    _head(headline(standings, metric))
+    _forest(standings, cells, metric, _against(standings, baseline))
     if left_out:
         st.caption(f"{left_out} more that were measured earlier: choose devices or models above")
     _table(standings, metric, is_sustained=is_sustained)
-    _failures()
+    _failures(filtered)
     parts.flags(flag for one in standings for flag in one.cell.flags)
     parts.done()
 
 
-def _filters(series: Sequence[SeriesRow]) -> tuple[str, bool, list[SeriesRow], int]:
+def _filters(series: Sequence[SeriesRow]) -> tuple[str, bool, list[SeriesRow], Chosen]:
     """The row of choices: shape, devices, models, engines."""
     known = rows.shapes(series)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = state.choose("Workload", list(known), "shape", width=190)
         shape, is_sustained = known[label]
         fitting = [s for s in series if s.workload.shape_label == shape and s.is_sustained == is_sustained]
-        devices = state.choose_several("Devices", _unique(s.device or "unknown device" for s in fitting), "device")
-        models = state.choose_several("Models", _unique(s.arm.model for s in fitting), "model")
-        engines = state.choose_several("Engines", _unique(s.arm.engine for s in fitting), "engine")
-    chosen = [
-        s
-        for s in fitting
-        if (s.device or "unknown device") in devices and s.arm.model in models and s.arm.engine in engines
-    ]
-    return shape, is_sustained, chosen[:MOST_ROWS], max(0, len(chosen) - MOST_ROWS)
+        chosen = filters.chosen(fitting)
+    return shape, is_sustained, chosen.series(fitting), chosen
 
 
 def _baseline(cells: Sequence[CellResult], shape: str) -> CellResult | None:
     """One arm for all, or the usual one of each device."""
     options = {
-        f"{c.arm.label} on {c.machine.device if c.machine else 'unknown device'} ({c.run_id})": c
+        f"{c.arm.label} on {rows.marked(rows.device_name(c), c.flags)} ({c.run_id})": c
         for c in cells
         if c.workload.shape_label == shape and c.n_launches
     }
@@ -73,69 +71,56 @@ def _baseline(cells: Sequence[CellResult], shape: str) -> CellResult | None:
     return options.get(found)
 
 
+def _against(standings: Sequence[Standing], baseline: CellResult | None) -> str:
+    """What the arms are set against; a first arm that stands in is named where it stands in for all."""
+    if baseline is not None:
+        return baseline.arm.label
+    firsts = {s.pair.baseline.label for s in standings if s.pair is not None and s.is_first_arm}
+    if len(firsts) == 1 and all(s.is_first_arm for s in standings if s.pair is not None):
+        return f"{firsts.pop()}, the first arm of its run"
+    return SAME_DEVICE
+
+
+def _stand_ins(standings: Sequence[Standing]) -> None:
+    """Say where no LLaMA-2-7B was measured, so that another arm is what others are set against."""
+    found: dict[str, str] = {}
+    for one in standings:
+        if one.is_first_arm and one.pair is not None:
+            found.setdefault(rows.marked(one.device, one.cell.flags), one.pair.baseline.label)
+    for device, label in found.items():
+        st.caption(
+            state.escaped(
+                f"On {device} no LLaMA-2-7B 4-bit ran this workload: its arms are set against {label}, the first arm "
+                "of a run there; choose another one under Baseline"
+            )
+        )
+
+
 def _with_baselines(chosen: Sequence[SeriesRow], series: Sequence[SeriesRow]) -> list[SeriesRow]:
-    """The chosen series and the newest LLaMA-2-7B of each of their devices."""
-    there = {one.fingerprint for one in chosen}
-    usual: dict[str | None, SeriesRow] = {}
+    """The chosen series and the newest LLaMA-2-7B of each of their devices, measured or simulated as they are."""
+    there = {(one.fingerprint, one.is_simulated) for one in chosen}
+    usual: dict[tuple[str | None, bool], SeriesRow] = {}
     for one in series:
-        if one.arm.model == "llama-2-7b" and one.fingerprint in there and not one.is_sustained:
-            usual.setdefault(one.fingerprint, one)
+        place = (one.fingerprint, one.is_simulated)
+        if one.arm.model == "llama-2-7b" and place in there and not one.is_sustained:
+            usual.setdefault(place, one)
     return [*chosen, *usual.values()]
 
 
-def _head(standings: Sequence[Standing], metric: str, shape: str) -> None:
-    sentences = [text for text in (_across(standings, metric), _within(standings)) if text]
-    name = standings[0].cell.workload.name if standings else ""
-    if not sentences:
-        parts.head("No two arms to compare yet", f"{name} {shape}")
-        return
-    parts.head(sentences[0], f"{name} {shape}: {numbers.header(metric)}; 95 % intervals over fresh processes")
-    for text in sentences[1:]:
+def _head(found: Headline) -> None:
+    parts.head(found.title, found.caption)
+    for text in found.others:
         st.markdown(state.escaped(text))
-
-
-def _made_up(standings: Sequence[Standing]) -> None:
-    """Say it where nobody can miss it when numbers are a simulator's."""
-    simulated = [one for one in standings if "simulated" in one.cell.flags]
-    if not simulated:
-        return
-    which = "Every number on this page is" if len(simulated) == len(standings) else f"{len(simulated)} rows are"
-    st.info(f"{which} simulated: made by a simulator, no model ran.")
-
-
-def _within(standings: Sequence[Standing]) -> str | None:
-    """The first arm that has a baseline on its own device, under the shown workload alone."""
-    one = next((s for s in standings if s.pair is not None), None)
-    if one is None or one.pair is None:
-        return None
-    shown = replace(one.pair, rows=tuple(r for r in one.pair.rows if r.shape == one.cell.workload.shape_label))
-    found = Comparison(pairs=(shown,), n_family=len(one.pair.family), band_frac=BAND_FRAC)
-    return findings(found, None)[0]
-
-
-def _across(standings: Sequence[Standing], metric: str) -> str | None:
-    """The fastest device against the slowest, with the model that most devices have."""
-    by_model: dict[str, list[Standing]] = {}
-    for one in standings:
-        if one.cell.values.get(metric):
-            by_model.setdefault(f"{one.cell.arm.model} {one.cell.arm.quant}", []).append(one)
-    wide = [group for group in by_model.values() if len({s.device for s in group}) > 1]
-    if not wide:
-        return None
-    group = max(wide, key=lambda g: (len({s.device for s in g}), g[0].cell.arm.model.startswith("phi-3")))
-    ranked = sorted(group, key=lambda s: _value(s, metric))
-    sides: tuple[Side, Side] = named([ranked[0].cell], [ranked[-1].cell], (False, False))
-    model = group[0].cell.arm.model
-    return f"{model}: {findings(compare([sides]), None)[0]}"
-
-
-def _value(one: Standing, metric: str) -> float:
-    estimate = one.cell.estimate(metric)
-    return estimate.value if estimate else 0.0
+    st.page_link("views/method.py", label="What the verdicts mean and how this was measured: Method")
 
 
 def _forest(standings: Sequence[Standing], cells: Sequence[CellResult], metric: str, against: str) -> None:
-    drawn = [_forest_row(one, cells, metric) for one in standings if not one.is_baseline]
+    is_mixed = len({one.is_simulated for one in standings}) > 1
+    drawn = [
+        replace(_forest_row(one, cells, metric), label=_device(one, is_mixed=is_mixed))
+        for one in standings
+        if not one.is_baseline
+    ]
     if not drawn:
         st.info("Only the baseline itself is shown: nothing stands beside it yet.")
         return
@@ -148,6 +133,7 @@ def _forest(standings: Sequence[Standing], cells: Sequence[CellResult], metric: 
     launch = parts.chart(figure, "forest", f"{what}, {title}. {words}", caption, is_selectable=True)
     bars = "thick bar 90 %, thin bar 95 %, ticks: single blocks; shaded: the same speed ±2 %; hollow: undecided"
     st.caption(state.escaped(f"{what}; {bars}"))
+    _stand_ins(standings)
     if launch:
         parts.launch_link(launch)
 
@@ -169,7 +155,7 @@ def _forest_row(one: Standing, cells: Sequence[CellResult], metric: str) -> Fore
         sub=f"{cell.arm.label} · {cell.arm.engine} {version or ''}".strip(),
         ratio=found.ratio if found else None,
         ratio_90=found.ratio_90 if found else None,
-        verdict=found.verdict if found else None,
+        verdict=found.verdict if found and found.ratio and found.ratio.low is not None else None,
         symbol=theme.symbol(cell.arm.engine),
         points=_block_ratios(one, cells, metric),
         note=_note(one, found),
@@ -179,7 +165,7 @@ def _forest_row(one: Standing, cells: Sequence[CellResult], metric: str) -> Fore
 
 def _note(one: Standing, found: Any) -> str:
     if one.pair is None:
-        return "no baseline on this device"
+        return "simulated, and the baseline was measured" if one.is_simulated else "nothing to set it against here"
     if found is None or found.ratio is None:
         return (found.refusal if found else None) or "nothing in common"
     date = one.cell.started_at_utc[:10]
@@ -202,52 +188,67 @@ def _block_ratios(one: Standing, cells: Sequence[CellResult], metric: str) -> tu
 
 def _table(standings: Sequence[Standing], metric: str, *, is_sustained: bool) -> None:
     parts.section("Every arm")
-    shown = [_table_row(one, metric, is_sustained=is_sustained) for one in standings]
-    parts.table(shown, "overview", columns={"doubt": st.column_config.ListColumn("doubt")})
+    is_mixed = len({one.is_simulated for one in standings}) > 1
+    shown = [
+        {"device": _device(one, is_mixed=is_mixed)} | _table_row(one, metric, is_sustained=is_sustained)
+        for one in _by_ratio(standings, metric)
+    ]
+    parts.table(shown, "overview")
+    st.caption("By device, its baseline first, then by ratio")
+
+
+def _device(one: Standing, *, is_mixed: bool) -> str:
+    """Its name; marked where what was simulated stands on a page with what was measured."""
+    return rows.marked(one.device, one.cell.flags) if is_mixed else one.device
+
+
+def _by_ratio(standings: Sequence[Standing], metric: str) -> list[Standing]:
+    """Measured before simulated, then by device, its baseline first, then the highest ratio; without one last."""
+
+    def place(one: Standing) -> tuple[bool, str, bool, float]:
+        found = one.row(metric)
+        return one.is_simulated, one.device, not one.is_baseline, -found.ratio.value if found and found.ratio else 0.0
+
+    return sorted(standings, key=place)
 
 
 def _table_row(one: Standing, metric: str, *, is_sustained: bool) -> dict[str, Any]:
     cell, found = one.cell, one.row(metric)
     firsts = ("burst_tok_per_s",) if is_sustained else ("ttft_s",)
     columns = [m for m in (metric, *firsts, "peak_rss_bytes") if m in cell.values]
+    word = "baseline" if one.is_baseline else verdict_of(found)
+    share = ceiling(cell).bandwidth_utilisation_frac
     return {
-        "device": one.device,
         "model": f"{cell.arm.model} {cell.arm.quant}",
-        "ratio": ratio_text(found.ratio) if found and found.ratio else ("baseline" if one.is_baseline else None),
-        "verdict": verdict_text(found.verdict) if found else "",
+        "verdict": Told(word, {"verdict": word.lstrip("▲▼△▽=? ")}),
+        "ratio": told(ratio_text(found.ratio), "ratio", found.ratio) if found and found.ratio else None,
+        **{numbers.header(m): rows.with_interval(cell, m, numbers.scale(m)) for m in columns},
+        "of ceiling": Told(numbers.percent(share), {"bandwidth_utilisation_frac": share}),
         "doubt": list(cell.flags),
-        **{numbers.header(m): _with_interval(cell, m) for m in columns},
-        "of ceiling": numbers.percent(ceiling(cell).bandwidth_utilisation_frac),
         "engine": f"{cell.arm.engine} {(cell.machine and cell.machine.engine_version) or ''}".strip(),
-        "launches": cell.n_launches,
-        "failed": cell.n_failed,
+        **rows.launches(cell),
         "date": cell.started_at_utc[:10],
         "run": cell.run_id,
     }
 
 
-def _with_interval(cell: CellResult, metric: str) -> str:
-    found = cell.estimate(metric)
-    if found is None:
-        return numbers.UNKNOWN
-    return numbers.with_interval(found.value, found.low, found.high, found.n, numbers.scale(metric))
-
-
-def _failures() -> None:
-    found = data.failures()
+def _failures(chosen: Chosen | None = None) -> None:
+    """Of the chosen devices, models and engines, under all workloads."""
+    found = data.failures() if chosen is None else chosen.failures(data.failures())
     if not found:
         return
-    parts.section("Launches that failed, and why: all workloads")
+    of = " of these choices" if chosen is not None and chosen.is_any else ""
+    parts.section(f"Launches{of} that failed, and why: all workloads")
     parts.table(
         [
             {
                 "device": one.device,
-                "what happened": one.message,
-                "launches": one.n_launches,
                 "arm": one.arm_label,
+                "launches": one.n_launches,
+                "what happened": one.message,
+                "what to try": one.remedy,
                 "workload": one.workload,
                 "kind": one.kind,
-                "what to try": one.remedy,
                 "launch": one.launch_id,
             }
             for one in found
@@ -256,14 +257,17 @@ def _failures() -> None:
     )  # fmt: skip
 
 
+def _nothing_fits(chosen: Chosen) -> None:
+    parts.head("Nothing fits these choices")
+    st.info("No arm fits these choices: take one of them away.")
+    _failures(chosen)
+    parts.done()
+
+
 def _only_failures() -> None:
     parts.head("Every launch so far failed")
     _failures()
     parts.done()
-
-
-def _unique(names: Any) -> list[str]:
-    return sorted(dict.fromkeys(names))
 
 
 main()

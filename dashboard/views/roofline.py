@@ -8,11 +8,13 @@ from typing import Any
 import streamlit as st
 
 from collector import numbers
+from collector.compare import Estimate
 from collector.queries import CellResult, Regime, RooflinePoint, SeriesRow, bandwidths, ceiling, roofline
 from dashboard import data, filters, parts, rows, state, theme
 from dashboard.charts.caption import Caption
 from dashboard.charts.roofline import Roof, RoofRow, utilisation
 from dashboard.charts.roofline import roofline as draw
+from dashboard.told import told
 
 MOST_ARMS = 6
 AS_GENERATED, KERNELS = "as generated", "kernels alone"
@@ -33,7 +35,8 @@ def main() -> None:
     if not found:
         _no_points(chosen)
         return
-    parts.head(*_finding(found))
+    parts.made_up(cell.flags for cell in cells)
+    parts.head(*_finding(_rows(rows.of_first_kind(cells), data.series()) or found))
     figure, caption = draw(found, _roofs(cells, data.series()), parts.palette()), _picture(ROOFLINE, found, _LINES)
     launch = parts.chart(figure, "roofline", _alt(found), caption, is_selectable=True)
     st.caption(
@@ -180,7 +183,7 @@ def _table(found: Sequence[RoofRow], cells: Sequence[CellResult]) -> None:
     points = [(cell, point) for cell in cells for point in roofline(cell)]
     shown = [_table_row(row, cell, point) for row, (cell, point) in zip(found, points, strict=True)]
     shown.sort(key=lambda row: (row["in chart"], row["of"], row["context tokens"]))
-    parts.table(shown, "roofline", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table(shown, "roofline")
 
 
 def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str, Any]:
@@ -192,9 +195,9 @@ def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str
         "arm": cell.arm.label,
         "of": str(point.regime),
         "shape": cell.workload.shape_label,
-        "tok/s": numbers.with_interval(rate.value, rate.low, rate.high, rate.n),
+        "tok/s": told(numbers.with_interval(rate.value, rate.low, rate.high, rate.n), "tok_per_s", rate),
         "ceiling tok/s": numbers.plain(top.decode_ceiling_tok_per_s) if is_decode else None,
-        "bandwidth used %": share and numbers.with_interval(share.value, share.low, share.high, share.n, 0.01),
+        "bandwidth used %": share and _percent(share),
         "GB/s": numbers.plain(_giga(top.bandwidth_byte_per_s)),
         "GB/s from": top.bandwidth_source,
         "FLOP/byte": numbers.plain(point.flop_per_byte),
@@ -206,6 +209,11 @@ def _table_row(row: RoofRow, cell: CellResult, point: RooflinePoint) -> dict[str
         "date": cell.started_at_utc[:10],
         "run": cell.run_id,
     }
+
+
+def _percent(share: Estimate) -> str:
+    text = numbers.with_interval(share.value, share.low, share.high, share.n, 0.01)
+    return told(text, "bandwidth_utilisation_frac", share)
 
 
 def _giga(value: float | None) -> float | None:

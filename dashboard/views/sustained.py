@@ -37,7 +37,8 @@ def main() -> None:
         return
     launches = _launches(cells)
     shown = _choice(launches)
-    parts.head(_finding(cells), _caption(cells))
+    parts.made_up(cell.flags for cell in cells)
+    parts.head(_finding(rows.of_first_kind(cells)), _caption(cells))
     _draw(shown, launches, series)
     _table(cells)
     _over_time_table(shown, launches)
@@ -135,7 +136,7 @@ def _alt(cell: CellResult, launch: str, course: Course) -> str:
 
 def _table(cells: Sequence[CellResult]) -> None:
     parts.section("Every arm")
-    parts.table([_row(cell) for cell in cells], "sustained", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table([_row(cell) for cell in cells], "sustained")
 
 
 def _row(cell: CellResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collector.queries import CellResult
 from dashboard import data, filters, parts, rows, state, theme
 from dashboard.charts.caption import Caption
 from dashboard.charts.trade_off import TradeRow, frontier, trade_off
+from dashboard.told import told
 
 MOST_ARMS = 12
 PREDICTED = "predicted"
@@ -42,7 +43,9 @@ def main() -> None:
     if not found:
         _no_points(cells)
         return
-    parts.head(_finding(found), _caption(cells, shape, memory))
+    parts.made_up(cell.flags for cell in cells)
+    headed = _rows(rows.of_first_kind(cells), metric, memory) or found
+    parts.head(_finding(headed), _caption(cells, shape, memory))
     _chart(found, metric, memory, f"{cells[0].workload.name} {shape}")
     _left_out(cells, found, memory, max(0, len(fitting) - MOST_ARMS))
     _table(cells, found, metric)
@@ -181,12 +184,14 @@ def _table(cells: Sequence[CellResult], found: Sequence[TradeRow], metric: str) 
         for letter in [letters.get((cell.arm.label, rows.marked(rows.device_name(cell), cell.flags)))]
     ]
     shown.sort(key=lambda row: str(row["in chart"] or "~"))
-    parts.table(shown, "trade-off", columns={"doubt": st.column_config.ListColumn("doubt")})
+    parts.table(shown, "trade-off")
 
 
 def _gib(cell: CellResult, metric: str) -> str | None:
     found = cell.estimate(metric)
-    return numbers.gib_with_interval(found.value, found.low, found.high, found.n) if found else None
+    if found is None:
+        return None
+    return told(numbers.gib_with_interval(found.value, found.low, found.high, found.n), metric, found)
 
 
 def _measured(found: Sequence[TradeRow], device: str) -> list[TradeRow]:

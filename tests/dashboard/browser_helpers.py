@@ -35,6 +35,20 @@ OUTSIDE = """() => { const found = [], edge = document.documentElement.clientWid
     if (box.left < -1 || box.right > edge + 1) found.push(a.textContent) }
   return found }"""
 
+CAMERA = ".js-plotly-plot .modebar-btn[data-title*=ownload]"
+SHOW_PICTURE = """(svg) => { const place = document.createElement('div'); place.id = 'taken'; place.innerHTML = svg;
+  place.style = 'position:absolute;left:0;top:0;z-index:9999;background:white'; document.body.append(place) }"""
+BAD_TEXTS = """() => { const svg = document.querySelector('#taken svg'), edge = svg.getBoundingClientRect(), found = [];
+  const boxes = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
+  for (const [text, b] of boxes) if (b.width && (b.left < edge.left - 1 || b.right > edge.right + 1
+    || b.top < edge.top - 1 || b.bottom > edge.bottom + 1)) found.push(`cut off: ${text}`);
+  boxes.forEach(([one, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
+    const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (wide > 2 && high > 3) found.push(`${one} / ${other}`) }));
+  return found }"""
+"""Texts of a picture that was taken which are cut off or lie over one another."""
+
 IS_SEARCH_FOR_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
 """Streamlit opened at a page asks under the page's own name first whether the server's root is there."""
 

@@ -1,21 +1,23 @@
 """Every page in a real browser, in both themes and at the width of a desk and of a phone."""
 
 import csv
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_helpers import CARRYING, OUTSIDE, OVERLAPS, POINT, Visitor
+from browser_helpers import BAD_TEXTS, CAMERA, CARRYING, OUTSIDE, OVERLAPS, POINT, SHOW_PICTURE, Visitor
 from dashboard_helpers import HOSTILE
 
-from collector import numbers
 from collector.queries import CellResult, Reader
 from dashboard import views
 
 pytestmark = pytest.mark.browser
 PAGES = {page.file: "" if page.is_default else page.file for page in views.PAGES}
 Visit = Callable[..., Visitor]
+IN_ANOTHER_FONT = "font-family: DejaVu Sans;"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -70,15 +72,15 @@ def test_the_csv_is_what_the_database_holds(visit: Visit, demo_db: str, tmp_path
     with visitor.page.expect_download() as download:
         visitor.page.locator(".st-key-overview-csv").get_by_role("button", name="CSV", exact=True).click()
     download.value.save_as(path)
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert rows
     shape = str(visitor.page.get_by_role("combobox", name="Workload").input_value())
     with Reader.open(demo_db) as reader:
         known = {_in_csv(cell) for cell in reader.cells() if cell.workload.shape_label == shape}
     for row in rows:
-        columns = ("run", "device", "model", numbers.header("decode_tok_per_s"), "launches", "failed")
-        assert tuple(row[column] for column in columns) in known
+        columns = ("run", "device", "model", "launches", "of them failed")
+        assert (*(row[column] for column in columns), float(row["decode_tok_per_s"])) in known
 
 
 def test_a_click_on_a_point_leads_to_its_launch(visit: Visit) -> None:
@@ -95,13 +97,43 @@ def test_a_click_on_a_point_leads_to_its_launch(visit: Visit) -> None:
     visitor.photograph("launch")
 
 
-def _in_csv(cell: CellResult) -> tuple[str, ...]:
-    """A cell as the table words it."""
+def test_a_chart_is_taken_away_whole_in_either_form_and_in_another_font(visit: Visit, tmp_path: Path) -> None:
+    """The camera's picture says what it is and where; in a wider font nothing is cut off or lies over another text."""
+    for page in ("", "compare", "latency", "memory", "roofline", "trade_off", "history"):
+        visitor = visit(page)
+        visitor.make_tall()
+        for place in range(visitor.page.locator(CAMERA).count()):
+            picture = _taken(visitor, place, tmp_path / f"{page}-{place}.svg").read_text(encoding="utf-8")
+            assert "(simulated)" in picture
+            other = re.sub(r"font-family: [^;]*;", IN_ANOTHER_FONT, _unescaped(picture))
+            assert IN_ANOTHER_FONT in other
+            visitor.page.evaluate(SHOW_PICTURE, other)
+            assert visitor.page.evaluate(BAD_TEXTS) == [], (page, place)
+            visitor.page.evaluate("document.getElementById('taken').remove()")
+    visitor.page.get_by_text("PNG", exact=True).click()
+    visitor.wait()
+    taken = _taken(visitor, 0, tmp_path / "taken.png").read_bytes()
+    assert taken.startswith(b"\x89PNG")
+
+
+def _taken(visitor: Visitor, place: int, path: Path) -> Path:
+    with visitor.page.expect_download() as download:
+        visitor.page.locator(CAMERA).nth(place).click()
+    download.value.save_as(path)
+    return path
+
+
+def _unescaped(picture: str) -> str:
+    return picture.replace("&quot;", "'")
+
+
+def _in_csv(cell: CellResult) -> tuple[str | float, ...]:
+    """A cell as the file has it."""
     device = cell.machine.device if cell.machine else "unknown device"
-    found, scale = cell.estimate("decode_tok_per_s"), numbers.scale("decode_tok_per_s")
-    rate = numbers.with_interval(found.value, found.low, found.high, found.n, scale) if found else ""
-    n_good, n_failed = str(cell.n_launches), str(cell.n_failed)
-    return cell.run_id, device, f"{cell.arm.model} {cell.arm.quant}", rate, n_good, n_failed
+    found = cell.estimate("decode_tok_per_s")
+    n_launches, n_failed = str(cell.n_launches + cell.n_failed), str(cell.n_failed)
+    rate = found.value if found else math.nan
+    return cell.run_id, device, f"{cell.arm.model} {cell.arm.quant}", n_launches, n_failed, rate
 
 
 def _cells_of_table(visitor: Visitor) -> list[dict[str, Any]]:
