@@ -237,4 +237,5 @@ def _place(cell: CellResult) -> tuple[str, str]:
 def _session_key(cell: CellResult) -> tuple[str, ...]:
     asked, version = cell.workload, cell.machine.engine_version if cell.machine else None
     shape = (asked.kind, asked.shape_label, asked.prompt_path or "")
-    return (*_place(cell), cell.arm.label, version or "", *shape)
+    weights = "random" if cell.arm.is_synthetic else "real"
+    return (*_place(cell), cell.arm.label, version or "", *shape, weights)
