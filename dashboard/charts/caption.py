@@ -17,7 +17,7 @@ from dashboard.theme import ROW_LABEL_PX, TICK_PX, Palette
 PICTURE_PX = 1000
 """Width of a picture that is taken, whatever the window's."""
 
-TITLE_CHARS, LINE_CHARS = 40, 50
+TITLE_CHARS, LINE_CHARS = 43, 56
 """So many fit across a window of 390 px, beside the camera."""
 
 _TITLE_PX, _LINE_PX, _ABOVE_PX, _BELOW_PX = 19, 19, 18, 8

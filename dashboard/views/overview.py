@@ -244,12 +244,12 @@ def _failures(chosen: Chosen | None = None) -> None:
             {
                 "device": one.device,
                 "arm": one.arm_label,
+                "launch": one.launch_id,
                 "launches": one.n_launches,
                 "what happened": one.message,
                 "what to try": one.remedy,
                 "workload": one.workload,
                 "kind": one.kind,
-                "launch": one.launch_id,
             }
             for one in found
         ],

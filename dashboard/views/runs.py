@@ -70,7 +70,9 @@ def _list(runs: Sequence[RunRow]) -> None:
         parts.done()
         return
     found = [_row(run, counts.get(run.id, LaunchCounts()), states[run.id]) for run in shown]
-    chosen = parts.table(found, "runs", is_pickable=True)
+    chosen = parts.table(
+        found, "runs", columns={"state": st.column_config.Column("state", width=180)}, is_pickable=True
+    )
     st.caption(f"{len(shown)} of {len(fitting)} runs")
     parts.done()
     if chosen is not None:

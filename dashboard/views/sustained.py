@@ -179,8 +179,8 @@ def _stretch_row(row: Stretch) -> dict[str, Any]:
 def _failures(cells: Sequence[CellResult]) -> None:
     found = [
         {
-            "kind": one.kind, "arm": _name(cell), "what happened": one.message, "what to try": one.remedy,
-            "launch": one.launch_id,
+            "launch": one.launch_id, "arm": _name(cell), "kind": one.kind, "what happened": one.message,
+            "what to try": one.remedy,
         }
         for cell in cells
         for one in cell.failures
