@@ -50,7 +50,7 @@ def serve(around: Around, address: Address, *, database: str, is_ready: Callable
         BridgeBusy: another server has this folder.
         OSError: the address cannot be had.
     """
-    with folders.held(around.folder), _listening(address) as listening:
+    with folders.held(around.folder), listening_on(address) as listening:
         port = listening.getsockname()[1]
         running = Running(
             pid=getpid(),
@@ -69,7 +69,8 @@ def _announce(around: Around, running: Running, is_ready: Callable[[Running], No
     is_ready(running)
 
 
-def _listening(address: Address) -> socket.socket:
+def listening_on(address: Address) -> socket.socket:
+    """A socket that listens there; whoever asks closes it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
