@@ -43,6 +43,27 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.UNCLEAR: "of different runs or devices: neither; never equivalent, as they shared no block",
 }
 
+TERMS: Mapping[str, str] = {
+    "p (Holm)": (
+        "how often chance alone would show a difference as large, made larger for the number of rows that are tested "
+        "together; up to 0.05 it counts as shown"
+    ),
+    "rows tested together": (
+        "every speed and time with a verdict, under every workload of the comparison: the more there are, the more "
+        "easily one stands out by chance, so each must be plainer"
+    ),
+    "Hodges-Lehmann": (
+        "the way in which a ratio is estimated: the median over all pairs of launches or blocks; one odd launch hardly "
+        "moves it, and it can differ a little from the quotient of two values"
+    ),
+    "n too small": "fewer than six launches or blocks: no 95 % interval exists, so no verdict is given",
+    "gate": "what is read before each launch: load, heat, power and free memory; past a limit the launch waits",
+    "set aside": "a launch of a block that was cut and then run again; it is kept, and no number comes from it",
+    "entitled": "an app that its maker gave the right to more memory (an entitlement of iOS)",
+    "simulated": "made by a simulator, no model ran; it is never set against a measured result",
+}
+"""Words that pages use without room to explain them."""
+
 LIMITS = (
     "Few blocks show little: one row needs 6 blocks, two rows 7, eight rows 9, before a difference can be called one.",
     "A drift that is no straight line does not cancel whole; it makes intervals wider and verdicts rarer.",

@@ -11,7 +11,7 @@ import streamlit as st
 
 from collector.errors import PhibenchError
 from collector.queries import FLAG_MEANING, Flag
-from dashboard import data, state, theme
+from dashboard import data, method, state, theme
 from dashboard.charts.caption import PICTURE_PX, Caption, captioned
 from dashboard.state import escaped
 from dashboard.told import for_file
@@ -29,6 +29,14 @@ _WIDTHS_PX = {
     "launches": 90, "of them failed": 110, "failed": 70, "launch": 130,
 }  # fmt: skip
 """Columns whose words would be cut if all were equally wide."""
+
+_HELP: Mapping[str, str] = {
+    "p (Holm)": method.TERMS["p (Holm)"], "set aside": method.TERMS["set aside"], "gate": method.TERMS["gate"],
+    "which": f"entitled: {method.TERMS['entitled']}",
+    "verdict": "looks faster, looks slower, unclear: of different runs or devices; the page Method explains them all",
+    "of ceiling": "share of the speed that the memory's bandwidth allows at most",
+}  # fmt: skip
+"""What a header says to whoever asks it."""
 
 
 def palette() -> theme.Palette:
@@ -121,11 +129,12 @@ def table(
     frame = pd.DataFrame(list(rows))
     own = {**_linked(frame), **_doubts(rows)}
     names = {name for row in rows for name in row}
-    widths = {name: st.column_config.Column(name, width=width) for name, width in _WIDTHS_PX.items() if name in names}
+    usual = {name: st.column_config.Column(name, width=_WIDTHS_PX.get(name), help=_HELP.get(name))
+             for name in [*_WIDTHS_PX, *_HELP] if name in names}  # fmt: skip
     more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row"} if is_pickable else {}
     event = st.dataframe(
         frame, key=key, hide_index=True, row_height=36, height="content", width="stretch",
-        column_config={**widths, **(columns or {}), **own},
+        column_config={**usual, **(columns or {}), **own},
         placeholder="", **more,
     )  # fmt: skip
     st.download_button(
@@ -173,13 +182,15 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def flags(words: Iterable[str]) -> None:
-    """Each word of doubt that the page shows, in a sentence."""
-    known = sorted(set(words))
-    if not known:
-        return
-    with st.expander("What the words of doubt mean", expanded=False):
-        for word in known:
-            st.markdown(f"**{escaped(word)}**: {escaped(FLAG_MEANING[Flag(word)])}")
+    """Each word of doubt that the page shows, in a sentence; then the verdicts and the other words that pages use."""
+    from dashboard.charts.forest import verdict_text
+
+    said = {word: FLAG_MEANING[Flag(word)] for word in sorted(set(words))}
+    verdicts = {verdict_text(verdict): text for verdict, text in method.VERDICTS.items()}
+    with st.expander("What the words mean", expanded=False):
+        for word, text in (said | verdicts | {w: t for w, t in method.TERMS.items() if w not in said}).items():
+            st.markdown(f"**{escaped(word)}**: {escaped(text)}")
+        st.page_link("views/method.py", label="All of it: Method")
 
 
 def launch_link(launch_id: str, label: str | None = None) -> None:

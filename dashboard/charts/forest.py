@@ -114,7 +114,7 @@ def _traces(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
             "x": np.array(row.points), "y": np.full(len(row.points), centre), "hoverinfo": "skip", "opacity": 0.55,
             "marker": {"symbol": "line-ns-open", "size": 10, "color": colour},
         })  # fmt: skip
-    for estimate, width in ((row.ratio_90, 5.0), (row.ratio, 1.6)):
+    for estimate, width, cap in ((row.ratio_90, 5.0, 0), (row.ratio, 1.6, 8)):  # caps: seen where the marker is wider
         if estimate is not None and estimate.low is not None:
             up, down = reach([estimate])
             found.append({
@@ -122,15 +122,15 @@ def _traces(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
                 "marker": {"size": 1, "color": colour},
                 "error_x": {
                     "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": width,
-                    "width": 0, "color": colour,
+                    "width": cap, "color": colour,
                 },
             })  # fmt: skip
     is_hollow = row.ratio.low is None or row.verdict in {None, Verdict.INCONCLUSIVE, Verdict.UNCLEAR}
     found.append({
         "x": np.array([row.ratio.value]), "y": np.array([centre]), "customdata": [[row.launch]],
         "marker": {
-            "symbol": f"{row.symbol}{'-open' if is_hollow else ''}", "size": 12, "color": colour,
-            "line": {"width": 2.4, "color": colour if is_hollow else colours.background},
+            "symbol": f"{row.symbol}{'-open' if is_hollow else ''}", "size": 10, "color": colour,
+            "line": {"width": 2.4 if is_hollow else 0, "color": colour},
         },
         "hovertemplate": (
             f"<b>{safe(row.label)}</b> {safe(row.sub)}<br>{safe(ratio_text(row.ratio))} {safe(row.verdict or '')}"
@@ -152,6 +152,7 @@ def _words(row: ForestRow, y: float, colours: Palette) -> list[dict[str, Any]]:
     if row.ratio is None:
         return [*found, {**muted, **right, "y": strong["y"], "text": safe(row.note)}]
     value, _, interval = ratio_text(row.ratio).partition(" ")
-    word = f"<span style='color:{colour_of(row.verdict, colours)}'>{safe(verdict_text(row.verdict))}</span>"
+    told = verdict_text(row.verdict) if row.ratio.low is not None else "n too small"
+    word = f"<span style='color:{colour_of(row.verdict, colours)}'>{safe(told)}</span>"
     found.append({**strong, **right, "text": f"{word} <b>{safe(value)}×</b>", "font": {"size": TICK_PX + 1}})
     return [*found, {**muted, **right, "text": safe(interval)}] if interval else found

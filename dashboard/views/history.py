@@ -74,7 +74,7 @@ def _cell(series: Sequence[SeriesRow]) -> SeriesRow:
     by_key = {one.key: one for one in sorted(series, key=lambda s: (s.is_simulated, -s.n_runs))}
     usual = _asked_for(list(by_key.values()))
     chosen = state.choose(
-        "Arm, workload and device", list(by_key), "cell", default=usual and usual.key,
+        "Arm, workload and device", list(by_key), "cell", default=usual.key if usual else None,
         shown=lambda key: _name(by_key[key]), width=600,
     )  # fmt: skip
     return by_key[chosen]

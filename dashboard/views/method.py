@@ -47,7 +47,7 @@ def _noise(devices: dict[str, str]) -> None:
     chosen = state.choose(
         "Device", list(devices), "device", default=_usual(devices), shown=devices.__getitem__, width=260
     )
-    cells = data.cells(data.runs_on([chosen], _RECENT_RUNS))
+    cells = rows.of_first_kind(data.cells(data.runs_on([chosen], _RECENT_RUNS)))
     known = noise_of(cells, [cell for cell in cells if rows.fingerprint(cell) == chosen and cell.n_launches])
     floors = {metric: one for metric, one in known.items() if one.floor}
     name = rows.marked(devices[chosen], [flag for cell in cells for flag in cell.flags])
@@ -142,6 +142,8 @@ def _words() -> None:
     _listed((verdict_text(verdict), text) for verdict, text in method.VERDICTS.items())
     parts.section("Words of doubt")
     _listed((str(flag), text) for flag, text in FLAG_MEANING.items())
+    parts.section("Other words")
+    _listed(method.TERMS.items())
     parts.section("What is not claimed")
     st.markdown("\n".join(f"- {text}" for text in method.LIMITS))
 

@@ -90,3 +90,18 @@ def test_an_interval_that_does_not_hold_its_value_and_infinity_are_refused() -> 
         reach([Estimate(value=1.0, low=1.1, high=1.2, n=6, method="")])
     with pytest.raises(ValueError, match="not finite"):
         finite([1.0, math.inf])
+
+
+def test_an_interval_narrower_than_its_marker_is_seen_by_its_caps() -> None:
+    narrow = row(ratio=Estimate(value=1.2, low=1.199, high=1.201, n=40, method="exact"), points=())
+    found = drawn(narrow).data
+    ninety_five, marker = found[-2], found[-1]
+    assert marker.marker.line.width == 0, "no ring in the colour of the page hides the bar"
+    assert ninety_five.error_x.width * 2 > marker.marker.size, "the caps reach above and below the marker"
+
+
+def test_too_few_launches_have_words_in_place_of_a_verdict() -> None:
+    few = row(ratio=Estimate(value=5.18, n=3, method="median"), ratio_90=None, verdict=Verdict.UNCLEAR, points=())
+    words = [annotation.text for annotation in drawn(few).layout.annotations]
+    assert any("n too small" in text for text in words)
+    assert not any("unclear" in text for text in words)

@@ -86,7 +86,8 @@ def test_a_link_opens_the_launch_that_it_names_and_says_what_it_could_not_apply(
     assert len(launches) == 8
     assert set(at.dataframe[0].value["arm"]) == {"phi-3-mini-4k q4_0 fake"}
     at = open_page("latency", database("simulated"), on="laptop", arm="phi-3-mini-4k q4_0 fake", shown=launches[3])
-    assert str(at.get("page_link")[-1].proto.label).startswith(f"Launch {launches[3]}:")
+    labels = [str(link.proto.label) for link in at.get("page_link")]
+    assert any(label.startswith(f"Launch {launches[3]}:") for label in labels)
 
 
 def test_several_tokens_at_once_have_no_gaps_of_their_own(tmp_path: Path) -> None:
