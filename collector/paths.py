@@ -48,3 +48,12 @@ def shown(path: str | Path) -> str:
     except ValueError:  # another drive
         return str(path)
     return relative if not relative.startswith("..") else str(path)
+
+
+def bridge_folder(db: str) -> Path:
+    """Where the bridge keeps keys and state: ``PHIBENCH_BRIDGE``, else ``bridge`` beside the database's file."""
+    override = os.environ.get("PHIBENCH_BRIDGE")
+    if override:
+        return Path(override)
+    path = db.partition("///")[2] if db.startswith("sqlite") and "://" in db else db
+    return (results_folder() if "://" in path or not path else Path(path).resolve().parent) / "bridge"

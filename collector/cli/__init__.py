@@ -16,6 +16,7 @@ COMMANDS = {
     "models": ("collector.cli.models", "List, show, synthesise and remove models."),
     "suites": ("collector.cli.suites", "List the suites, and say what one would take here."),
     "run": ("collector.cli.run", "Run a suite: every cell in fresh processes, blocks in drawn order."),
+    "bridge": ("collector.cli.bridge", "Let a paired phone take jobs and hand in what it measured."),
     "fit": ("collector.cli.fit", "Predict whether a model fits on a device, and how fast it may decode there."),
     "compare": ("collector.cli.compare", "Set one arm against another: ratios, verdicts, and what else differs."),
     "baseline": ("collector.cli.baseline", "Give a run a name that others are compared with."),

@@ -6,6 +6,7 @@ fits, all before the body is read; then the body, then the signature over it, th
 can therefore neither fill memory nor use up another's nonces.
 """
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from runners.bridge import signing
 from runners.bridge.known import Known, KnownDevices
 from runners.bridge.limits import Limits, Strangers, read_body
 from runners.bridge.nonces import Nonces
+from runners.bridge.refusals import Refusals
 from runners.bridge.replies import Refused, storage_fault
 from runners.bridge.signing import Signature
 from runners.contract import PROTOCOL
@@ -31,7 +33,7 @@ class Door:
 
     Args:
         now_ms: the date, milliseconds since 1970.
-        log: takes one line a refusal; no secrets are in it.
+        log: takes lines of interest; no secrets are in them.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Door:
         self._limits = limits
         self._now_ms = now_ms
         self._log = log
+        self._refusals = Refusals(log, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +63,7 @@ class Door:
         try:
             await self._admit(scope, receive, reply)
         except Refused as refused:
-            self._note(scope, refused)
+            self._refusals.note(refused.code, _address(scope))
             if refused.status == 401:
                 refused.more = {**refused.more, "server_time_ms": self._now_ms()}
             await refused.reply()(scope, receive, reply.send)
@@ -127,9 +130,6 @@ class Door:
     def _count_stranger(self, scope: Scope) -> None:
         if not self._strangers.count(_address(scope)):
             raise _too_many()
-
-    def _note(self, scope: Scope, refused: Refused) -> None:
-        self._log(f"refused {refused.code} ({refused.status}) from {_address(scope)}: {scope['method']}")
 
 
 class Reply:

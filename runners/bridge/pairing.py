@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     """How a window stands."""
 
     OPEN = "open"
+    CLAIMED = "claimed"  # a phone has proved itself and is being written down
     PAIRED = "paired"
     WRONG_PROOFS = "wrong_proofs"
     CLOSED = "closed"
@@ -130,12 +131,15 @@ def pair(
         raise _wrong(folder, window)
     if devices.find(request.device_id) is not None:
         raise _known()
-    _end(folder, window, Outcome.FAILED)
-    own_keys.add(request.device_id, key)
+    _end(folder, window, Outcome.CLAIMED)
     try:
+        own_keys.add(request.device_id, key)
         devices.add(request.device_id, request.name, keys.digest(key))
-    except DeviceKnown:
-        raise _known() from None
+    except BaseException as exc:
+        _end(folder, window, Outcome.FAILED)
+        if isinstance(exc, DeviceKnown):
+            raise _known() from None
+        raise
     _end(folder, window, Outcome.PAIRED, device_id=request.device_id, name=request.name)
     ours = signing.proof(key, "host", name=request.name, **named)
     return {"device_id": request.device_id, "host_id": host_id, "proof": ours}
