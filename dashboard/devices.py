@@ -1,5 +1,6 @@
 """Series by the device that they were measured on, by a name that stands in an address. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from collector.queries import SeriesRow
@@ -23,3 +24,18 @@ def by_device(series: Sequence[SeriesRow]) -> dict[str, list[SeriesRow]]:
             name = f"{name} ({(one.fingerprint or 'unknown')[:6]})"
         found.setdefault(name, []).append(one)
     return found
+
+
+def in_turns(arms: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """
+    The first arm of every device, then the second of each: no device is left out because another was measured later.
+
+    Args:
+        arms: label and device, the ones measured last first.
+    """
+    seen: Counter[str | None] = Counter()
+    turns = []
+    for arm in arms:
+        turns.append((seen[arm[1]], arm))
+        seen[arm[1]] += 1
+    return [arm for _, arm in sorted(turns, key=lambda turn: turn[0])]

@@ -1,7 +1,6 @@
 """Roofline: decode and prefill against what the memory of the device can deliver, keys and values counted."""
 
 import string
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import streamlit as st
 from collector import numbers
 from collector.compare import Estimate
 from collector.queries import CellResult, Regime, RooflinePoint, SeriesRow, bandwidths, ceiling, roofline
-from dashboard import data, filters, parts, rows, state, theme
+from dashboard import data, devices, filters, parts, rows, state, theme
 from dashboard.charts.caption import Caption
 from dashboard.charts.roofline import Roof, RoofRow, utilisation
 from dashboard.charts.roofline import roofline as draw
@@ -63,19 +62,9 @@ def _filters(series: Sequence[SeriesRow]) -> tuple[list[SeriesRow], int]:
         kind = state.choose("Rates", options, "rates", width=170)
         wanted = "kernel" if kind == KERNELS else "generation"
         fitting = filters.narrowed([one for one in series if one.workload.kind == wanted])
-    arms = _in_turns(list(dict.fromkeys(_arm(one) for one in fitting)))
+    arms = devices.in_turns(list(dict.fromkeys(_arm(one) for one in fitting)))
     kept = set(arms[:MOST_ARMS])
     return [one for one in fitting if _arm(one) in kept], max(0, len(arms) - MOST_ARMS)
-
-
-def _in_turns(arms: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
-    """The arm measured last of every device, then the second of each: no device is left out for the newest one."""
-    seen: Counter[str | None] = Counter()
-    turns = []
-    for arm in arms:
-        turns.append((seen[arm[1]], arm))
-        seen[arm[1]] += 1
-    return [arm for _, arm in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _arm(one: SeriesRow) -> tuple[str, str | None]:

@@ -85,8 +85,9 @@ def test_it_listens_on_the_loopback_address_alone(server: int) -> None:
 def test_it_ends_when_it_is_told_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     with serving(str(tmp_path / "none.db"), "--no-browser") as (process, port):
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        more, errors = process.communicate(timeout=60)
         assert process.returncode == 0
+        assert "http://" not in more, "the address is told once"
         assert "Traceback" not in errors
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -5,7 +5,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,12 @@ def demo_db(tmp_path_factory: pytest.TempPathFactory) -> str:
 def address(demo_db: str) -> Iterator[str]:
     with serving(demo_db) as found:
         yield found
+
+
+@pytest.fixture
+def serve() -> Callable[[str], AbstractContextManager[str]]:
+    """A dashboard on a database of one's own."""
+    return serving
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,16 @@ import csv
 import math
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_helpers import BAD_TEXTS, CAMERA, CARRYING, OUTSIDE, OVERLAPS, POINT, SHOW_PICTURE, Visitor
-from dashboard_helpers import HOSTILE
+from browser_helpers import BAD_TEXTS, CAMERA, CARRYING, OUTSIDE, OVERLAPS, PATIENCE_MS, POINT, SHOW_PICTURE, Visitor
+from dashboard_helpers import HOSTILE, add_one, one_row
 
 from collector.queries import CellResult, Reader
+from collector.store import Store
 from dashboard import views
 
 pytestmark = pytest.mark.browser
@@ -114,6 +116,18 @@ def test_a_chart_is_taken_away_whole_in_either_form_and_in_another_font(visit: V
     visitor.wait()
     taken = _taken(visitor, 0, tmp_path / "taken.png").read_bytes()
     assert taken.startswith(b"\x89PNG")
+
+
+def test_a_run_that_begins_elsewhere_appears_by_itself(
+    visit: Visit, serve: Callable[[str], AbstractContextManager[str]], tmp_path: Path
+) -> None:
+    db = one_row(tmp_path / "grows.db")
+    with serve(db) as base:
+        visitor = visit("runs", base=base)
+        assert visitor.page.get_by_role("heading", name="1 run").is_visible()
+        with Store.open(db, is_bulk=True) as store:
+            add_one(store, "two2", device="tablet")
+        visitor.page.get_by_role("heading", name="2 runs").wait_for(timeout=PATIENCE_MS)
 
 
 def _taken(visitor: Visitor, place: int, path: Path) -> Path:

@@ -31,6 +31,15 @@ def test_two_arms_of_a_run_give_a_finding_a_table_and_their_blocks(database: Dat
         int(launch.rpartition("/")[2]) for launch in (*row.baseline_launches, *row.other_launches)
     )
     assert "simulated" in texts(at)
+    assert "Paired: 8 blocks" in texts(at).replace("\\", "")
+    assert texts(at).count("8 good launches") == 2
+
+
+def test_blocks_and_launches_are_told_by_workload_where_they_differ(database: Database) -> None:
+    at = open_page("compare", database("simulated"), run="phone1")
+    with Reader.open(database("simulated")) as reader:
+        counts = [c.n_launches for c in reader.cells(["phone1"]) if c.arm.model == "phi-3-mini-4k"]
+    assert f"{counts[0]} good launches" in texts(at)
 
 
 def test_a_link_is_applied_and_says_what_it_could_not_apply(database: Database) -> None:
