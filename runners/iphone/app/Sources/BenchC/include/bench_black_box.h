@@ -24,6 +24,7 @@ struct bench_black_box_record {
   int8_t is_stopping;
   int8_t is_traced;
   int8_t n_memory_warnings;
+  int8_t has_journal_failed; /* an event could not be written: disk full */
   char launch_id[136]; /* ends with a zero */
   char boot[72];
 };
