@@ -196,6 +196,8 @@ launch = Table(
     Column("failure_phase", Text),
     Column("failure_detail", Text),
     Column("arm_index", Integer),
+    Column("is_end_waiting", Boolean),
+    Column("is_provisional", Boolean),
     UniqueConstraint("run_key", "number"),
     Index("ix_launch_cell", "arm_key", "workload_key", "run_key"),
     Index("ix_launch_failure", "state", "failure_kind", "arm_key", "workload_key"),
@@ -297,6 +299,7 @@ paired_device = Table(
     _text("paired_at_utc"),
     Column("last_seen_at_utc", Text),
     Column("revoked_at_utc", Text),
+    Column("hello_json", Text),
 )
 
 job = Table(
@@ -311,6 +314,8 @@ job = Table(
     Column("lease_id", Text),
     Column("leased_until_utc", Text),
     Column("n_attempts", Integer, nullable=False, server_default="0"),
+    Column("cancelled_at_utc", Text),
+    Column("release_reason", Text),
     Index("ix_job_queue", "paired_device_key", "state", "key"),
 )
 

@@ -12,7 +12,6 @@ from sqlalchemy import URL, Connection, Engine, desc, func, select
 
 from collector import migrations, schema
 from collector.errors import StoreError
-from collector.packing import unpack_times
 from collector.paths import demo_database, shown
 from collector.queries import cells as cell_queries
 from collector.queries import launches as launch_queries
@@ -33,11 +32,10 @@ from collector.queries.records import (
 )
 from collector.queries.samples import SAMPLE_COLUMNS, Sample, stream
 from collector.schedule import Measured
-from collector.store import Store, database
-from runners.contract import Event, EventType
-from runners.wire import from_wire
+from collector.store import Store, database, whole
+from runners.contract import Event
 
-_R, _L, _S, _V = schema.run, schema.launch, schema.sample, schema.event
+_R, _L, _V = schema.run, schema.launch, schema.event
 _RUN_COLUMNS = [name for name in (f.name for f in _R.columns) if name not in {"key", "arm_order", "plan_json"}]
 _LAUNCH_COLUMNS = (
     "id", "number", "block", "position", "state", "is_orphaned", "started_at_utc", "ended_at_utc", "backend",
@@ -262,16 +260,10 @@ class Reader:
     def events(self, ref: str) -> Iterator[Event]:
         """The events of one launch, whole again: token times come back from their sample."""
         launch_id = self._launch_id(ref)
-        query = (
-            select(_V, _S.c.packed_times)
-            .join(_L, _V.c.launch_key == _L.c.key)
-            .outerjoin(_S, (_S.c.launch_key == _V.c.launch_key) & (_S.c.boot == _V.c.boot) & (_S.c.seq == _V.c.seq))
-            .where(_L.c.id == launch_id)
-            .order_by(_V.c.key)
-        )
+        query = whole.query().join(_L, _V.c.launch_key == _L.c.key).where(_L.c.id == launch_id).order_by(_V.c.key)
         with database.speaking(self._url), self._connect() as connection:
             for row in connection.execute(query):
-                yield _event(row)
+                yield whole.event(row)
 
     def samples(self, run_ids: Sequence[str] | None = None) -> Iterator[Sample]:
         """Every sample of the runs (all runs when None) with its launch, in constant memory; warm-ups too, marked."""
@@ -357,13 +349,3 @@ def _launch_row(row: Any, values: dict[str, float]) -> LaunchRow:
         flags=tuple(filter(None, row.flags.split(","))),
         stats=values,
     )
-
-
-def _event(row: Any) -> Event:
-    data = json.loads(row.data_json)
-    if row.type == EventType.ITERATION and row.packed_times is not None:
-        dt_ns, n_tokens = unpack_times(row.packed_times)
-        data["trace"]["dt_ns"] = list(dt_ns)
-        if n_tokens is not None:
-            data["trace"]["n_tokens"] = list(n_tokens)
-    return from_wire(Event, {"boot": row.boot, "seq": row.seq, "t_ns": row.t_ns, "type": row.type, "data": data})

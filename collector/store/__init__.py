@@ -105,7 +105,7 @@ class Store:
         if not events:
             return -1
         with self._writing() as connection:
-            return inbox.take(connection, _launch(connection, launch_id), events, self._now_utc())
+            return inbox.take(connection, _launch(connection, launch_id), events, self._now_utc()).acked_seq
 
     def begin_run(self, run: RunRecord) -> None:
         """
@@ -256,8 +256,7 @@ def _run_key(connection: Connection, run_id: str) -> int:
 
 
 def _launch(connection: Connection, launch_id: str) -> Any:
-    columns = (_LAUNCH.c.key, _LAUNCH.c.state, _LAUNCH.c.n_threads, _LAUNCH.c.job_json)
-    launch = connection.execute(select(*columns).where(_LAUNCH.c.id == launch_id)).first()
+    launch = connection.execute(select(*inbox.LAUNCH_COLUMNS).where(_LAUNCH.c.id == launch_id)).first()
     if launch is None:
         raise StoreError(f"there is no launch {launch_id}; events need one that was begun", "phibench list")
     return launch

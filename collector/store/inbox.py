@@ -11,48 +11,82 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, func, insert, select, update
 
 from collector import schema
-from collector.store import rows
+from collector.store import ends, rows
 from collector.store.conclusion import conclude
 from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Phase, Workload
 from runners.wire import from_wire, to_wire
 
 Key = tuple[str, int]
 _LAUNCH, _EVENT = schema.launch, schema.event
+LAUNCH_COLUMNS = tuple(
+    _LAUNCH.c[name] for name in ("key", "state", "n_threads", "job_json", "is_end_waiting", "is_provisional")
+)
+"""What :func:`take` needs of a launch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """
+    What came of events that were sent.
+
+    Args:
+        acked_seq: highest contiguous seq of the boot of the last of them, -1 when even 0 is missing.
+        n_fresh: how many were not stored before.
+        n_conflicts: how many were of another content than what is stored in their place.
+        end: how the launch ended when these events made it whole; None when they did not.
+    """
+
+    acked_seq: int
+    n_fresh: int
+    n_conflicts: int
+    end: ends.Ended | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorted:
-    """Events by what has to be done with them; ``seqs`` is what is stored of the last one's boot afterwards."""
+    """Events by what has to be done with them."""
 
     fresh: tuple[Event, ...]
     conflicts: tuple[Event, ...]
-    seqs: frozenset[int]
 
 
-def take(connection: Connection, launch: Any, events: Sequence[Event], now_utc: str) -> int:
+def take(connection: Connection, launch: Any, events: Sequence[Event], now_utc: str) -> Came:
     """
     Store what is new of these events and whatever follows from it.
 
     Args:
-        launch: key, state, n_threads and job_json of the launch, read in this transaction.
-
-    Returns:
-        The highest contiguous seq of the boot of the last of these events.
+        launch: the columns ``LAUNCH_COLUMNS`` of the launch, read in this transaction.
     """
-    got = _sort(connection, launch.key, events)
+    got, end = _sort(connection, launch.key, events), None
     if got.conflicts:
         _note_conflicts(connection, launch.key, got.conflicts, now_utc)
     if got.fresh:
-        facts = _facts(connection, got.fresh, now_utc, is_running=launch.state == "started")
+        facts = _facts(connection, got.fresh, now_utc)
+        _store(connection, launch, got.fresh, facts.get("n_threads", launch.n_threads))
+        end = ends.look(connection, launch, got.fresh)
+        if end is not None:
+            facts |= {**end.columns, "ended_at_utc": now_utc} if end.is_whole else end.columns
         if facts:
             connection.execute(update(_LAUNCH).where(_LAUNCH.c.key == launch.key).values(facts))
-        _store(connection, launch, got.fresh, facts.get("n_threads", launch.n_threads))
-        if facts.get("state", launch.state) != "started":
+        if end is not None and end.fault is not None:
+            _note_conflicts(connection, launch.key, [end.event], now_utc)
+        if _is_over(launch, facts):
             conclude(connection, launch.key)
-    return _contiguous(got.seqs)
+    return Came(
+        acked_seq=_contiguous(connection, launch.key, events[-1].boot),
+        n_fresh=len(got.fresh),
+        n_conflicts=len(got.conflicts),
+        end=end if end is not None and end.is_whole else None,
+    )
+
+
+def _is_over(launch: Any, facts: Mapping[str, Any]) -> bool:
+    """Whether the device itself has ended the launch; the host's own word waits for the device's."""
+    state = facts.get("state", launch.state)
+    return state != "started" and not facts.get("is_provisional", launch.is_provisional)
 
 
 def insert_rows(connection: Connection, table: Table, new: Sequence[Mapping[str, Any]]) -> None:
@@ -81,7 +115,9 @@ def _insert_text(table: Table, names: tuple[str, ...], dialect: Dialect) -> tupl
 
 def _sort(connection: Connection, launch_key: int, events: Sequence[Event]) -> _Sorted:
     query = select(_EVENT.c.boot, _EVENT.c.seq, _EVENT.c.digest).where(
-        _EVENT.c.launch_key == launch_key, _EVENT.c.boot.in_({event.boot for event in events})
+        _EVENT.c.launch_key == launch_key,
+        _EVENT.c.boot.in_({event.boot for event in events}),
+        _EVENT.c.seq.between(min(event.seq for event in events), max(event.seq for event in events)),
     )
     known: dict[Key, bytes] = {(row.boot, row.seq): row.digest for row in connection.execute(query)}
     fresh, conflicts = [], []
@@ -92,15 +128,17 @@ def _sort(connection: Connection, launch_key: int, events: Sequence[Event]) -> _
             fresh.append(event)
         elif known[key] != digest:
             conflicts.append(event)
-    boot = events[-1].boot
-    return _Sorted(fresh=tuple(fresh), conflicts=tuple(conflicts), seqs=frozenset(seq for b, seq in known if b == boot))
+    return _Sorted(fresh=tuple(fresh), conflicts=tuple(conflicts))
 
 
-def _contiguous(seqs: frozenset[int]) -> int:
-    highest = -1
-    while highest + 1 in seqs:
-        highest += 1
-    return highest
+def _contiguous(connection: Connection, launch_key: int, boot: str) -> int:
+    """Highest seq of a boot up to which nothing is missing, -1 when even 0 is."""
+    of_boot = (_EVENT.c.launch_key == launch_key) & (_EVENT.c.boot == boot)
+    n, highest = connection.execute(select(func.count(), func.max(_EVENT.c.seq)).where(of_boot)).one()
+    if n == 0 or n == highest + 1:
+        return int(n) - 1
+    seqs = connection.execute(select(_EVENT.c.seq).where(of_boot).order_by(_EVENT.c.seq)).scalars()
+    return next((i for i, seq in enumerate(seqs) if seq != i), n) - 1
 
 
 def _note_conflicts(connection: Connection, launch_key: int, events: Iterable[Event], now_utc: str) -> None:
@@ -128,8 +166,8 @@ def _store(connection: Connection, launch: Any, events: Sequence[Event], n_threa
     insert_rows(connection, schema.reported_value, reported)
 
 
-def _facts(connection: Connection, events: Iterable[Event], now_utc: str, *, is_running: bool) -> dict[str, Any]:
-    """What these events say of the launch itself, as columns of its row; the first end that arrives is its end."""
+def _facts(connection: Connection, events: Iterable[Event], now_utc: str) -> dict[str, Any]:
+    """What these events say of the launch itself but its end, as columns of its row."""
     facts: dict[str, Any] = {}
     for event in events:
         if event.type is EventType.HELLO:
@@ -146,16 +184,7 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str, *, is_
             }
         elif event.type is EventType.READING and event.data.get("phase") == Phase.GATE:
             facts["gate_waited_s"] = event.data.get("waited_s")
-        elif event.type.is_last and is_running and "state" not in facts:
-            facts |= {"state": str(event.type), "ended_at_utc": now_utc, **_failure(event)}
     return facts
-
-
-def _failure(event: Event) -> dict[str, Any]:
-    if event.type is not EventType.FAILED:
-        return {}
-    names = ("kind", "message", "remedy", "phase", "detail")
-    return {f"failure_{name}": rows.cut(event.data.get(name)) for name in names}
 
 
 def _environment_key(connection: Connection, hello: Mapping[str, Any]) -> int:

@@ -64,7 +64,7 @@ def event_row(event: Event, launch_key: int) -> Row:
     """All of an event but its token times, which the sample holds packed."""
     data = dict(event.data)
     if event.type is EventType.ITERATION:
-        data["trace"] = {k: v for k, v in event.data["trace"].items() if k not in _TIMES}
+        data["trace"] = {k: v for k, v in event.data["trace"].items() if k not in _TIMES or v is None}
     return {
         "launch_key": launch_key,
         "boot": event.boot,

@@ -71,11 +71,25 @@ def test_the_same_place_with_other_content_is_noted_and_not_stored(store: Store,
     assert rows(db, "event_conflict") == 1
 
 
-def test_a_late_event_is_taken_and_the_figures_are_made_anew(store: Store, db: str) -> None:
+def test_an_end_waits_for_what_it_counts(store: Store, db: str) -> None:
     *early, last = make_events(make_trace(), make_trace(), make_trace(gap_ns=100_000_000))
     store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
     late = early.pop(4)
     store.accept("run1/1", [*early, last])
+    with Reader.open(db) as reader:
+        launch = reader.launch("run1/1").launch
+        assert (launch.state, launch.stats) == ("started", {})
+    store.accept("run1/1", [late])
+    with Reader.open(db) as reader:
+        assert reader.launch("run1/1").launch.state == "done"
+        assert reader.launch("run1/1").launch.stats["decode_tok_per_s"] == pytest.approx(7.5)
+
+
+def test_a_late_event_is_taken_and_the_figures_are_made_anew(store: Store, db: str) -> None:
+    *early, last = make_events(make_trace(), make_trace(), make_trace(gap_ns=100_000_000))
+    store.begin_launch(make_job(), run_id="run1", block=0, position=0, arm_index=0)
+    late = early.pop(4)
+    store.accept("run1/1", [*early, replace(last, data={})])
     with Reader.open(db) as reader:
         assert reader.launch("run1/1").launch.stats["decode_tok_per_s"] == pytest.approx(5.0)
     store.accept("run1/1", [late])
