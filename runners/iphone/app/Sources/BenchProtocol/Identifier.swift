@@ -6,11 +6,11 @@ public enum Identifier {
       && text.utf8.allSatisfy(isAllowed)
   }
 
-  /// `run_id/number`: an identifier, a slash, decimal digits.
+  /// `run_id/number`: an identifier, a slash, a decimal number of at most nine digits without leading zeros.
   public static func isLaunchID(_ text: String) -> Bool {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    return parts.count == 2 && isValid(parts[0]) && (1...18).contains(parts[1].utf8.count)
-      && parts[1].utf8.allSatisfy(isDigit)
+    guard parts.count == 2, isValid(parts[0]), (1...9).contains(parts[1].utf8.count) else { return false }
+    return parts[1].utf8.allSatisfy(isDigit) && (parts[1] == "0" || parts[1].first != "0")
   }
 
   /// Random bytes of the system's generator as lower-case hex, two digits a byte.
@@ -54,8 +54,9 @@ public enum Hex {
   /// Nil when it is not pairs of hexadecimal digits.
   public static func decode(_ text: some StringProtocol) -> [UInt8]? {
     let digits = text.utf8.map(value)
-    guard digits.count.isMultiple(of: 2), !digits.contains(nil) else { return nil }
-    return stride(from: 0, to: digits.count, by: 2).map { digits[$0]! << 4 | digits[$0 + 1]! }
+    let values = digits.compactMap(\.self)
+    guard values.count == digits.count, values.count.isMultiple(of: 2) else { return nil }
+    return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
   }
 
   private static func value(_ byte: UInt8) -> UInt8? {

@@ -14,9 +14,15 @@ public struct Outbox: Sendable {
   ///
   /// - Throws: ``WireError`` when its launch id is none; ``JournalError``.
   public func take(_ leased: LeasedJob) throws -> LaunchFolder {
-    let folder = try folder(of: leased.job.launchID)
+    try take(JSONValue(encoding: leased), launchID: leased.job.launchID)
+  }
+
+  /// Keep a job as it came, also one that this version cannot read, so that its launch can be ended in words.
+  @discardableResult
+  public func take(_ offer: JSONValue, launchID: String) throws -> LaunchFolder {
+    let folder = try folder(of: launchID)
     try PrivateFile.makeFolder(folder.path)
-    try PrivateFile.write(try Wire.canonical(leased), to: folder.path + "/job.json")
+    try PrivateFile.write(try offer.canonical(), to: folder.path + "/job.json")
     return folder
   }
 

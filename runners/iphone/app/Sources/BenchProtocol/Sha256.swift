@@ -41,10 +41,8 @@ struct Sha256 {
         tail.removeAll(keepingCapacity: true)
       }
       let nBlocks = rest.count / 64
-      if nBlocks > 0 {
-        let blocks = UnsafeRawBufferPointer(rebasing: rest)
-        bench_sha256_blocks(&state, blocks.baseAddress!.assumingMemoryBound(to: UInt8.self), nBlocks)
-      }
+      let blocks = UnsafeRawBufferPointer(rebasing: rest).bindMemory(to: UInt8.self)
+      if nBlocks > 0, let first = blocks.baseAddress { bench_sha256_blocks(&state, first, nBlocks) }
       tail += rest.dropFirst(64 * nBlocks)
     }
 
