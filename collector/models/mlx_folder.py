@@ -6,6 +6,7 @@ shard whose tensors are nowhere tells a download that was cut.
 """
 
 import json
+import os
 import stat
 from collections import Counter
 from collections.abc import Mapping
@@ -54,6 +55,8 @@ def read_folder(path: Path) -> Folder:
     """
     content, config = read_config(path)
     shards = tuple(read_shard(file) for file in sorted(path.glob("model*.safetensors")))
+    if not shards and not _may_be_read(path):
+        raise _unreadable(path)
     if not shards:
         raise _no_weights(path)
     names = Counter(tensor.name for shard in shards for tensor in shard.tensors)
@@ -102,7 +105,9 @@ def read_config(path: Path) -> tuple[bytes, Mapping[str, Any]]:
     Raises:
         ModelError: model_invalid: none, or not one of a model; unsupported: it needs code of its own.
     """
-    if not (path / "config.json").exists():
+    if not os.path.lexists(path / "config.json"):
+        if not _may_be_read(path):
+            raise _unreadable(path)
         ggufs = sorted(path.glob("*.gguf"))
         remedy = f"give the GGUF file in it: {ggufs[0]}" if ggufs else "phibench models list"
         raise invalid(f"{path} is a folder without config.json, so no MLX model", remedy)
@@ -114,6 +119,15 @@ def read_config(path: Path) -> tuple[bytes, Mapping[str, Any]]:
         message = f"{path.name} comes with code of its own ({config['model_file']}), which phibench never runs"
         raise ModelError(FailureKind.UNSUPPORTED, message, "choose a model that mlx-lm knows: phibench models list")
     return content, config
+
+
+def _may_be_read(path: Path) -> bool:
+    """Asked before a folder is listed: of one that may not be, pathlib raises or finds nothing in it."""
+    return os.access(path, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _unreadable(path: Path) -> ModelError:
+    return ModelError(FailureKind.MODEL_MISSING, f"{path} may not be read", "check the folder's permissions")
 
 
 def _no_weights(path: Path) -> ModelError:

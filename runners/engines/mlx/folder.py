@@ -27,6 +27,8 @@ _BITS = {
 }  # fmt: skip
 _LEAST_VOCABULARY = {"phi3small": 100_352}
 """Model types that write to fixed ids: a smaller vocabulary would have mlx write past the end of its logits."""
+_DROPPED = "rotary_emb.inv_freq"
+"""Precomputed frequencies, which mlx-lm leaves out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,21 +147,26 @@ def _shards(path: Path) -> tuple[dict[str, int], dict[str, Any], int]:
     files = sorted(path.glob("model*.safetensors"))
     if not files:
         raise _invalid(f"{path.name} holds no model*.safetensors: its weights are missing")
-    _check_none_is_missing(path, {file.name for file in files})
     tensors, metadata = dict[str, int](), dict[str, Any]()
     for file in files:
         found, remarks = _header(file)
         tensors |= found
         metadata |= remarks
+    _check_none_is_missing(path, {file.name for file in files}, tensors)
     return tensors, metadata, len(files)
 
 
-def _check_none_is_missing(path: Path, names: set[str]) -> None:
-    """The library takes what it finds; the index, or the shards' own numbers, tell what there should be."""
+def _check_none_is_missing(path: Path, names: set[str], tensors: Mapping[str, int]) -> None:
+    """
+    The library takes what it finds; the index, or the shards' own numbers, tell what there should be.
+
+    An index left over from before a conversion names files that are gone: only one whose tensors are nowhere is missed.
+    """
     wanted = set[str]()
     weight_map = (_json(path, "model.safetensors.index.json") or {}).get("weight_map")
     if isinstance(weight_map, dict):
-        wanted = {str(name) for name in weight_map.values()}
+        lost = (name for name in weight_map if name not in tensors and not name.endswith(_DROPPED))
+        wanted = {str(weight_map[name]) for name in lost}
     for name in names:
         numbered = re.fullmatch(r"(model-)\d{5}(-of-)(\d{5})(\.safetensors)", name)
         if numbered and int(numbered[3]) <= 10_000:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,6 +211,25 @@ def test_an_index_that_was_left_over_is_passed_over_when_all_its_tensors_are_the
     old = {**dict.fromkeys(names, "pytorch-1.safetensors"), "a.rotary_emb.inv_freq": "pytorch-1.safetensors"}
     index.write_text(json.dumps({"weight_map": old}))
     assert models.from_path(folder).quant == "mlx_4bit_g64"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o311, 0])
+def test_a_folder_that_may_not_be_read_is_told_as_such(mode: int) -> None:
+    """Root may read everything, so the test goes on as nobody where it is root."""
+    place = Path(tempfile.mkdtemp(prefix="phibench-test-"))  # pytest's own folders are closed to others
+    closed = mlx_folders.write(place / "closed")
+    own = os.geteuid()
+    try:
+        place.chmod(0o755)
+        closed.chmod(mode)
+        os.seteuid(own or 65534)
+        with pytest.raises(ModelError, match="may not be read") as caught:
+            models.from_path(closed)
+        assert (caught.value.kind, caught.value.remedy) == (FailureKind.MODEL_MISSING, "check the folder's permissions")
+    finally:
+        os.seteuid(own)
+        closed.chmod(0o755)
+        shutil.rmtree(place)
 
 
 def test_code_that_comes_with_a_model_is_never_run(folder: Path) -> None:

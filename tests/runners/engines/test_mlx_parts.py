@@ -129,6 +129,14 @@ def test_a_shard_that_is_missing_is_named_by_the_index_or_by_the_others_numbers(
     assert "weights are missing" in refused(made).message
 
 
+def test_an_index_that_was_left_over_counts_only_for_tensors_that_are_nowhere(made: Path) -> None:
+    old = dict.fromkeys(["a.weight", "a.scales", "a.rotary_emb.inv_freq"], "pytorch-1.safetensors")
+    (made / "model.safetensors.index.json").write_text(json.dumps({"weight_map": old}))
+    assert read(made).n_files == 1
+    (made / "model.safetensors.index.json").write_text(json.dumps({"weight_map": old | {"b.weight": "c.safetensors"}}))
+    assert "c.safetensors is missing" in refused(made).message
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
