@@ -30,10 +30,10 @@ class MemoryNeed:
     total_bytes: int
 
 
-def kv_bytes_per_element(options: Mapping[str, Scalar]) -> float:
+def kv_bytes_per_element(options: Mapping[str, Scalar], head_dim: int | None = None) -> float:
     """Bytes of one number of the cache under an arm's options of either engine; F16 where they say nothing."""
     if "kv_bits" in options:
-        return mlx_memory.kv_bytes_per_element(options, backend=None)
+        return mlx_memory.kv_bytes_per_element(options, backend=None, head_dim=head_dim)
     return _KV_BYTES.get(str(options.get("kv_type", "f16")), 2.0)
 
 

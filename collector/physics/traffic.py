@@ -113,7 +113,8 @@ def bytes_per_token_of_arm(
     if shape is None or tensor_bytes is None or workload.n_generated_tokens == 0:
         return None
     context = mean_context_tokens(workload.n_prompt_tokens, workload.n_generated_tokens, workload.n_depth_tokens)
-    return bytes_per_token(shape, streamed_bytes(shape, tensor_bytes, quant), context, kv_bytes_per_element(options))
+    kv_bytes = kv_bytes_per_element(options, shape.head_dim)
+    return bytes_per_token(shape, streamed_bytes(shape, tensor_bytes, quant), context, kv_bytes)
 
 
 def decode_ceiling_tok_per_s(bandwidth_byte_per_s: float, bytes_of_token: float) -> float:

@@ -84,7 +84,7 @@ def _prefill(cell: CellResult) -> RooflinePoint | None:
     if rate is None or arm.shape is None or arm.tensor_bytes is None or not n:
         return None
     weights = physics.streamed_bytes(arm.shape, arm.tensor_bytes, arm.quant)
-    depth, kv_bytes = cell.workload.n_depth_tokens, kv_bytes_per_element(arm.options)
+    depth, kv_bytes = cell.workload.n_depth_tokens, kv_bytes_per_element(arm.options, arm.shape.head_dim)
     return RooflinePoint(
         regime=Regime.PREFILL,
         metric=metric,

@@ -1,9 +1,11 @@
 """What an arm takes on mlx-lm, against what its counters said."""
 
+import dataclasses
+
 import pytest
 
 from collector import catalog, physics
-from runners.contract import ModelShape, Scalar
+from runners.contract import ModelShape, Scalar, Workload
 
 PHI = catalog.find("phi-3-mini-4k").shape
 SMALL = ModelShape(
@@ -37,6 +39,33 @@ def test_the_cache_grows_by_256_positions() -> None:
 def test_a_quantised_cache_has_its_scales_and_biases() -> None:
     assert need("metal", n_ctx=256, kv_bits=8, kv_group_size=32).kv_bytes == 256 * 393_216 // 2 * 1.125
     assert physics.bytes_per_token(PHI, 0, 1, 1.125) == 393_216 / 2 * 1.125
+
+
+def test_groups_that_nobody_chose_are_those_that_the_engine_chooses() -> None:
+    """A head of Phi-3-mini is 96 wide, which 64 does not divide."""
+    assert (
+        need("metal", n_ctx=256, kv_bits=8).kv_bytes == need("metal", n_ctx=256, kv_bits=8, kv_group_size=32).kv_bytes
+    )
+    assert physics.kv_bytes_per_token(PHI, 1.0) == 196_608
+    chat = Workload(name="chat", n_prompt_tokens=64, n_generated_tokens=2)
+    plain, packed = (
+        physics.bytes_per_token_of_arm(PHI, N_BYTES, "mlx_4bit_g64", chat, options) for options in ({}, {"kv_bits": 8})
+    )
+    assert plain is not None
+    assert packed is not None
+    assert plain - packed == 65 * 196_608 * (2 - 1.125)
+    wide = ModelShape(**{**dataclasses.asdict(PHI), "n_heads": 48, "n_kv_heads": 48, "head_dim": 64})
+    found = physics.memory_of_arm(wide, N_BYTES, 256, {"kv_bits": 8}, engine="mlx", backend="metal")
+    assert found is not None
+    assert found.kv_bytes == 256 * 196_608 * 1.0625
+
+
+def test_float_weights_double_on_a_cpu_when_they_are_16_bit() -> None:
+    sizes = {
+        bits: physics.memory_of_arm(PHI, PHI.n_params * bits // 8, 96, {}, engine="mlx", backend="cpu")
+        for bits in (16, 32)
+    }
+    assert {bits: found.weights_bytes / PHI.n_params for bits, found in sizes.items() if found} == {16: 4, 32: 4}
 
 
 @pytest.mark.parametrize(("n_tokens", "peak_bytes"), [(256, 29_521_992), (1024, 112_815_817)])
