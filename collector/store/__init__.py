@@ -4,11 +4,12 @@ The writer: every event of every launch goes through ``Store.accept``, and nothi
 What ``accept`` has returned for is on the disk, whatever process dies next. One transaction an accept;
 ``launch_stat`` is written in the transaction that ends the launch, so a page never sees one without the other.
 
-``rows`` and ``evidence`` are pure; ``inbox`` and ``conclusion`` work inside a transaction; ``database`` opens it.
+``rows`` and ``evidence`` are pure; ``inbox``, ``ends``, ``seal`` and ``conclusion`` work inside a transaction;
+``database`` opens it. ``queue`` and ``devices`` are what the bridge asks, ``orders`` what a run asks of a phone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,7 +18,11 @@ from sqlalchemy import URL, Connection, Engine, delete, func, insert, select, up
 from collector import schema
 from collector.errors import StoreError
 from collector.store import database, inbox, rows
+from collector.store.access import Access
 from collector.store.conclusion import add_flags
+from collector.store.devices import Devices, cancel_jobs
+from collector.store.orders import Orders
+from collector.store.queue import Queue
 from collector.store.records import RunRecord
 from runners.contract import DeviceSnapshot, Event, Flag, Job
 
@@ -26,7 +31,7 @@ __all__ = ["RunRecord", "Store"]
 BUSY_TIMEOUT_S = 30.0
 """Another process may hold the write lock for as long as an import takes a step."""
 
-_RUN, _LAUNCH, _STAT, _NAMED = schema.run, schema.launch, schema.launch_stat, schema.named_run
+_RUN, _LAUNCH, _STAT, _NAMED, _JOB = schema.run, schema.launch, schema.launch_stat, schema.named_run, schema.job
 
 
 class Store:
@@ -35,7 +40,10 @@ class Store:
     def __init__(self, engine: Engine, url: URL, now: Callable[[], datetime]) -> None:
         self._engine = engine
         self._url = url
-        self._now = now
+        self._access = Access(engine, url, now)
+        self.queue = Queue(self._access)
+        self.devices = Devices(self._access)
+        self.orders = Orders(self._access)
 
     @classmethod
     def open(
@@ -81,13 +89,11 @@ class Store:
         self.close()
 
     def _now_utc(self) -> str:
-        return self._now().isoformat(timespec="milliseconds")
+        return self._access.now_utc()
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> AbstractContextManager[Connection]:
         """One transaction that waits for the write lock and then has it."""
-        with database.speaking(self._url), self._engine.begin() as connection:
-            yield connection
+        return self._access.writing()
 
     def accept(self, launch_id: str, events: Sequence[Event]) -> int:
         """
@@ -144,9 +150,10 @@ class Store:
         self._change_run(run_id, note=text or None)
 
     def remove_run(self, run_id: str) -> None:
-        """Delete a run with all its launches, samples and events."""
+        """Delete a run with all its launches, samples and events, and what is queued for it."""
         with self._writing() as connection:
             run_key = _run_key(connection, run_id)
+            connection.execute(delete(_JOB).where(_JOB.c.launch_id.in_(_launch_ids(_LAUNCH.c.run_key == run_key))))
             connection.execute(delete(_RUN).where(_RUN.c.key == run_key))
 
     def begin_launch(
@@ -207,6 +214,7 @@ class Store:
                 _LAUNCH.c.run_key == run_key, _LAUNCH.c.block == block, ~_LAUNCH.c.is_orphaned
             )
             keys = connection.execute(query).scalars().all()
+            cancel_jobs(connection, _JOB.c.launch_id.in_(_launch_ids(_LAUNCH.c.key.in_(keys))), self._now_utc())
             for key in keys:
                 add_flags(connection, key, [Flag.ORPHANED])
                 connection.execute(update(_LAUNCH).where(_LAUNCH.c.key == key).values(is_orphaned=True))
@@ -253,6 +261,10 @@ def _run_key(connection: Connection, run_id: str) -> int:
     if key is None:
         raise StoreError(f"there is no run {run_id}", "phibench list")
     return key
+
+
+def _launch_ids(which: Any) -> Any:
+    return select(_LAUNCH.c.id).where(which).scalar_subquery()
 
 
 def _launch(connection: Connection, launch_id: str) -> Any:

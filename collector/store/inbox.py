@@ -7,6 +7,7 @@ anew from all of its evidence.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -20,6 +21,7 @@ from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Phas
 from runners.wire import from_wire, to_wire
 
 Key = tuple[str, int]
+_FIRST_YEAR, _LAST_YEAR = 2020, 2200
 _LAUNCH, _EVENT = schema.launch, schema.event
 LAUNCH_COLUMNS = tuple(
     _LAUNCH.c[name] for name in ("key", "state", "n_threads", "job_json", "is_end_waiting", "is_provisional")
@@ -173,7 +175,7 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str) -> dic
         if event.type is EventType.HELLO:
             facts |= {
                 "environment_key": _environment_key(connection, event.data),
-                "started_at_utc": event.data.get("started_at_utc") or now_utc,
+                "started_at_utc": _begun_at(event.data.get("started_at_utc"), now_utc),
             }
         elif event.type is EventType.LOADED:
             data = event.data
@@ -185,6 +187,18 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str) -> dic
         elif event.type is EventType.READING and event.data.get("phase") == Phase.GATE:
             facts["gate_waited_s"] = event.data.get("waited_s")
     return facts
+
+
+def _begun_at(said: Any, now_utc: str) -> str:
+    """When a launch began: by its device's clock in UTC, by ours where that says nothing that can be a date of now."""
+    try:
+        at = datetime.fromisoformat(said)
+        if at.tzinfo is None or not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+            return now_utc
+        is_ours = said.endswith("+00:00")
+        return said if is_ours else at.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (TypeError, ValueError, OverflowError):
+        return now_utc
 
 
 def _environment_key(connection: Connection, hello: Mapping[str, Any]) -> int:
