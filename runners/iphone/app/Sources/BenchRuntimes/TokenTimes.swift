@@ -17,7 +17,8 @@ public final class TokenCounter: Sendable {
   /// Tokens so far; a recent number, not an exact one.
   public var value: Int64 { bench_counter_get(memory) }
 
-  func reset() { bench_counter_set(memory, 0) }
+  /// Nothing yet.
+  public func reset() { bench_counter_set(memory, 0) }
 }
 
 /// The times of one generation, in memory that is there and touched before the clock starts.

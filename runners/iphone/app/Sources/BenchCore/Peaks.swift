@@ -1,0 +1,61 @@
+import BenchProbes
+import BenchProtocol
+
+/// The highest memory of one launch, from looks and from the system's own peak.
+///
+/// The system's peak is exact and covers the whole life of the process, so an earlier launch may have set it: it counts
+/// only when it rose during this launch. Otherwise the highest look counts.
+struct Peaks: Sendable {
+  private let atStart: MemoryNow
+  private var highest: MemoryNow
+
+  init(_ atStart: MemoryNow) {
+    self.atStart = atStart
+    highest = atStart
+  }
+
+  mutating func note(_ now: MemoryNow) {
+    highest.footprintBytes = Self.larger(highest.footprintBytes, now.footprintBytes)
+    highest.rssBytes = Self.larger(highest.rssBytes, now.rssBytes)
+    highest.anonBytes = Self.larger(highest.anonBytes, now.anonBytes)
+    highest.fileBytes = Self.larger(highest.fileBytes, now.fileBytes)
+    highest.peakFootprintBytes = Self.larger(highest.peakFootprintBytes, now.peakFootprintBytes)
+    highest.peakRssBytes = Self.larger(highest.peakRssBytes, now.peakRssBytes)
+  }
+
+  /// The reading with the peaks of the launch in place of the system's own.
+  func put(into reading: inout Reading) {
+    reading.peakFootprintBytes = Self.peak(
+      start: atStart.peakFootprintBytes, end: highest.peakFootprintBytes, seen: highest.footprintBytes)
+    reading.peakRssBytes = Self.peak(
+      start: atStart.peakRssBytes, end: highest.peakRssBytes, seen: highest.rssBytes)
+    reading.peakAnonBytes = highest.anonBytes
+    reading.peakFileBytes = highest.fileBytes
+  }
+
+  /// The system's peak where this launch set it, else the highest look.
+  static func peak(start: Int?, end: Int?, seen: Int?) -> Int? {
+    guard let end, end > start ?? 0 else { return seen }
+    return larger(end, seen)
+  }
+
+  private static func larger(_ a: Int?, _ b: Int?) -> Int? {
+    guard let a else { return b }
+    return b.map { max(a, $0) } ?? a
+  }
+}
+
+extension Reading {
+  /// What the system accounted to the process since an earlier reading, in place of the sums since its start.
+  mutating func countFrom(_ earlier: Reading) {
+    func since<T: AdditiveArithmetic>(_ now: T?, _ then: T?) -> T? {
+      now.flatMap { n in then.map { n - $0 } }
+    }
+    cpuUserS = since(cpuUserS, earlier.cpuUserS)
+    cpuSystemS = since(cpuSystemS, earlier.cpuSystemS)
+    nMinorFaults = since(nMinorFaults, earlier.nMinorFaults)
+    nMajorFaults = since(nMajorFaults, earlier.nMajorFaults)
+    nVoluntarySwitches = since(nVoluntarySwitches, earlier.nVoluntarySwitches)
+    nInvoluntarySwitches = since(nInvoluntarySwitches, earlier.nInvoluntarySwitches)
+  }
+}
