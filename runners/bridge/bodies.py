@@ -12,6 +12,7 @@ from runners.wire import WireError, from_wire
 T = TypeVar("T")
 
 MOST_EVENTS = 1000
+MOST_SEQ = 2**31 - 1
 MOST_ITEMS = 1000
 _LONGEST_REASON = 500
 
@@ -96,6 +97,8 @@ def _event(raw: Any, where: str) -> Event:
         check_data(event.type, event.data)
     except WireError as exc:
         raise Refused(422, "bad_event", _named(where, str(exc))) from None
+    if event.seq > MOST_SEQ:
+        raise Refused(422, "bad_event", f"{where}.seq is larger than {MOST_SEQ}")
     if event.type is EventType.HELLO and event.data.get("device") is None:
         raise Refused(422, "bad_event", f"{where}.hello.device: missing")
     if not IDENTIFIER.match(event.boot) or event.boot == HOST_BOOT:

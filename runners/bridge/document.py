@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from runners.bridge.bodies import MOST_EVENTS, MOST_SEQ
 from runners.bridge.pairing import PairRequest
 from runners.bridging import JobStatus, LeasedJob, PhoneHello
 from runners.contract import Event, EventType, Job, Loaded, Reading, Trace
@@ -112,7 +113,7 @@ def _security() -> dict[str, Any]:
 def _event(schemas: Schemas) -> dict[str, Any]:
     """What a phone may send of an event: its seq from 0, its boot an id, the kinds there are."""
     known = schemas.components["Event"]["properties"]
-    seq = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    seq = {"type": "integer", "minimum": 0, "maximum": MOST_SEQ}
     data = {"type": "object", "description": f"by type; failed.kind is one of {', '.join(FailureKind)}"}
     kinds = {"type": "string", "enum": [str(kind) for kind in EventType]}
     return {"properties": known | {"boot": IDENTIFIER, "seq": seq, "type": kinds, "data": data}}
@@ -125,7 +126,7 @@ def _paths(schemas: Schemas) -> dict[str, Any]:
     events = _object(
         {
             "lease_id": {"anyOf": [IDENTIFIER, {"type": "null"}]},
-            "events": {"type": "array", "items": event, "minItems": 1, "maxItems": 1000},
+            "events": {"type": "array", "items": event, "minItems": 1, "maxItems": MOST_EVENTS},
         },
         required=["events"],
     )

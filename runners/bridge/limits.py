@@ -20,6 +20,7 @@ class Limits:
         body_bytes: largest body that is kept; up to four times as much is read and dropped, for the refusal to arrive.
         body_s: time for a body to arrive.
         head_s: time for the head of a request to arrive, and for the first one of a connection to begin.
+        idle_s: how long a connection may stand between two requests.
         n_connections: connections at once.
         n_polls: polls of one device that wait at once.
         stranger_burst: calls without a valid signature that one address may make at once.
@@ -33,6 +34,7 @@ class Limits:
     body_bytes: int = 4 << 20
     body_s: float = 15.0
     head_s: float = 10.0
+    idle_s: float = 60.0
     n_connections: int = 512
     n_polls: int = 4
     stranger_burst: int = 120

@@ -135,7 +135,7 @@ def _config(app: Any, around: Around) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=60,
+        timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type]  # uvicorn takes any number of seconds
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=16 << 10,
     )

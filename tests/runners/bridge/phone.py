@@ -86,7 +86,8 @@ class Phone:
         body = as_body(value) if raw is None else raw
         signed = self.signature(method, target, body, **changed)
         answer = call(self.host, self.port, method, target, body=body, headers={signing.AUTH_HEADER: str(signed)})
-        self.check(answer, signed.nonce)
+        if answer.status != 503:  # a host that cannot read its devices has no key to sign with
+            self.check(answer, signed.nonce)
         return answer
 
     def check(self, answer: Answer, nonce: str) -> None:
@@ -102,7 +103,7 @@ class Phone:
         return self.send("GET", f"/v1/jobs/next?wait={wait_s}&max={most}")
 
 
-def event(seq: int, kind: str = "starting", boot: str = "b0", **data: Any) -> dict[str, Any]:
+def event(seq: int, kind: str = "starting", /, boot: str = "b0", **data: Any) -> dict[str, Any]:
     if kind == "starting" and not data:
         data = {"phase": "load"}
     return {"boot": boot, "seq": seq, "t_ns": 1000 * seq, "type": kind, "data": data}
