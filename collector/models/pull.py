@@ -5,32 +5,26 @@ Of a repository only weights (safetensors, GGUF), JSON and tokenizer files are f
 what comes with a model cannot run here, and nothing that loads a model is told to trust it.
 """
 
-import fnmatch
-import re
+import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from collector import catalog, numbers
 from collector.catalog import CatalogModel, PublishedFile
 from collector.errors import PhibenchError, UsageError
-from collector.models import fetch, hub, mlx_folder, pulled
+from collector.models import fetch, formats, hub, mlx_folder, offered, pulled
 from collector.models.formats import ENGINES
-from collector.models.hub import Hub, Listed, RemoteFile, Repository
+from collector.models.hub import Hub, RemoteFile, Repository
 from collector.models.pulled import Pulled
 from runners.contract import ModelRef, ModelShape
 from runners.errors import FailureKind, ModelError
 
 OnProgress = Callable[[int, int], None]
-TOKENIZER_FILES = ("tokenizer.model", "*.tiktoken", "merges.txt", "vocab.txt")
-_SHARDS = "model*.safetensors"
-ALLOWED = (_SHARDS, "*.json", *TOKENIZER_FILES)
-"""Of an MLX model, in the repository's root; of a GGUF its one file is fetched."""
 DEFAULT_REVISION = "main"
 _ROOM_BYTES = 64 << 20
-_QUANT = re.compile(r"(?<![a-z0-9])(i?q\d(?:_[0-9a-z]+)*|bf16|fp16|f16|f32)(?![a-z0-9])", re.IGNORECASE)
-_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 _SHAPE = ("n_layers", "n_embd", "n_ff", "n_heads", "n_kv_heads", "context_length")
 
 
@@ -46,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What will be fetched: files of one commit, ``n_missing_bytes`` of which are not here yet."""
+    """What will be fetched: files of one commit, ``n_missing_bytes`` of which are not here yet; ``quant`` as asked."""
 
     model: str
     format: str
@@ -54,6 +48,7 @@ class Chosen:
     files: tuple[RemoteFile, ...]
     n_missing_bytes: int
     entry: CatalogModel | None = None
+    quant: str | None = None
 
     @property
     def n_bytes(self) -> int:
@@ -77,8 +72,11 @@ def choose(asked: Asked, at: Hub) -> Chosen:
     repo = known.repo if known else asked.model
     revision = asked.revision or (known.revision if known else None) or DEFAULT_REVISION
     repository = hub.read(at, repo, revision)
-    format_ = known.format if known else _format(repository, asked.engine)
-    listed = _gguf(repository, known, asked) if format_ == "gguf" else _folder(repository)
+    format_ = known.format if known else offered.format_of(repository, asked.engine)
+    if format_ == formats.GGUF:
+        listed = offered.gguf(repository, known.file if known else None, asked.quant)
+    else:
+        listed = offered.folder(repository, asked.quant)
     files = tuple(hub.complete(at, repository, file) for file in listed)
     if known and asked.revision in {None, known.revision}:
         _check_known(known, files[0], repository)
@@ -91,6 +89,7 @@ def choose(asked: Asked, at: Hub) -> Chosen:
         files=files,
         n_missing_bytes=missing,
         entry=entry,
+        quant=asked.quant,
     )
 
 
@@ -105,8 +104,9 @@ def bring(chosen: Chosen, at: Hub, root: Path, on_progress: OnProgress) -> tuple
     for file in chosen.files:
         done = n_before
         fetch.fetch(at, chosen.repository, file, lambda n, done=done: on_progress(done + n, chosen.n_bytes))  # type: ignore[misc]
-        if file.name == "config.json" and chosen.format == "mlx":
-            mlx_folder.read_config(fetch.pointer(at, chosen.repository, file.name).parent)  # before gigabytes follow
+        if file.name == "config.json" and chosen.format == formats.MLX:
+            where = fetch.pointer(at, chosen.repository, file.name).parent
+            _check_quant(mlx_folder.read_config(where)[1], chosen)  # before gigabytes follow
         n_before += file.n_bytes
         on_progress(n_before, chosen.n_bytes)
     first = fetch.pointer(at, chosen.repository, chosen.files[0].name)
@@ -117,7 +117,7 @@ def bring(chosen: Chosen, at: Hub, root: Path, on_progress: OnProgress) -> tuple
         repo=chosen.repository.id,
         commit=chosen.repository.commit,
         files=tuple(file.name for file in chosen.files),
-        path=str(first if chosen.format == "gguf" else first.parent),
+        path=str(first if chosen.format == formats.GGUF else first.parent),
         n_bytes=chosen.n_bytes,
         sha256=chosen.files[0].sha256 if len(chosen.files) == 1 else None,
     )
@@ -163,16 +163,13 @@ def _published(entry: CatalogModel, asked: Asked) -> PublishedFile:
             f"the catalogue knows no published file of {entry.id}{for_engine}",
             "name a repository: phibench models pull ORGANISATION/NAME; or phibench models synth " + entry.id,
         )
-    engine = asked.engine or fitting[0].engine
+    quant = None if asked.quant is None else asked.quant.lower()
+    engine = asked.engine or next((f.engine for f in fitting if f.quant == quant), fitting[0].engine)
     fitting = [f for f in fitting if f.engine == engine]
-    if asked.quant is not None:
-        named = [f for f in fitting if f.quant == asked.quant.lower()]
+    if quant is not None:
+        named = [f for f in fitting if f.quant == quant]
         if not named:
-            have = ", ".join(str(f.quant) for f in fitting)
-            raise UsageError(
-                f"the catalogue knows no {asked.quant} of {entry.id} for {engine}; it knows {have}",
-                f"phibench models pull {fitting[0].repo} --quant {asked.quant} looks into the repository itself",
-            )
+            raise _not_published(entry, engine, quant, fitting)
         fitting = named
     if len(fitting) > 1:
         have = ", ".join(str(f.quant) for f in fitting)
@@ -183,81 +180,37 @@ def _published(entry: CatalogModel, asked: Asked) -> PublishedFile:
     return fitting[0]
 
 
-def _format(repository: Repository, engine: str | None) -> str:
-    """GGUF where there is one, unless an engine was named."""
-    names = {file.name for file in repository.files}
-    has = {
-        "gguf": any(name.endswith(".gguf") for name in names),
-        "mlx": "config.json" in names and any(fnmatch.fnmatch(name, _SHARDS) and "/" not in name for name in names),
-    }
-    wanted = ENGINES[engine] if engine else next((name for name in has if has[name]), None)
-    if wanted is None or not has[wanted]:
-        kind = {"gguf": "no GGUF", "mlx": f"no config.json with {_SHARDS}", None: "neither a GGUF nor an MLX model"}[
-            wanted
-        ]
-        other = next((name for name, form in ENGINES.items() if form != wanted and has[form]), None)
-        remedy = f"phibench models pull {repository.id} --engine {other}" if other and wanted else "name another one"
-        raise ModelError(FailureKind.UNSUPPORTED, f"{repository.id} holds {kind}; other files are not fetched", remedy)
-    return wanted
+def _not_published(entry: CatalogModel, engine: str, quant: str, fitting: list[PublishedFile]) -> UsageError:
+    """A format that the engine does not read is refused; one that it reads may be in the repository all the same."""
+    if quant in formats.QUANTS:
+        formats.check_quant(quant, engine)
+    have = ", ".join(str(f.quant) for f in fitting)
+    remedy = f"phibench models pull {fitting[0].repo} --quant {quant}   (looks into the repository itself)"
+    if formats.format_of_engine(engine) == formats.MLX:  # one repository each
+        remedy = f"phibench models pull {entry.id} --engine {engine} --quant {fitting[0].quant}"
+    return UsageError(f"the catalogue knows no {quant} of {entry.id} for {engine}; it knows {have}", remedy)
 
 
-def _gguf(repository: Repository, known: PublishedFile | None, asked: Asked) -> list[Listed]:
-    """
-    The one GGUF that was asked for.
-
-    Raises:
-        UsageError: there are several, or none in that format; lists what there is. ModelError: gone, or in parts.
-    """
-    present = [file for file in repository.files if file.name.endswith(".gguf")]
-    whole = [file for file in present if not _PART.search(file.name) and "mmproj" not in file.name.lower()]
-    if known is not None and known.file is not None:
-        found = [file for file in whole if file.name == known.file]
-        if not found:
-            raise ModelError(
-                FailureKind.MODEL_MISSING,
-                f"{repository.id} no longer holds {known.file}; it holds {_names(whole)}",
-                f"phibench models pull {repository.id} --quant Q",
-            )
-        return found
-    found = whole if asked.quant is None else [f for f in whole if _is_quant(f.name, asked.quant)]
-    if len(found) == 1:
-        return found
-    if not whole:
+def _check_quant(config: Mapping[str, Any], chosen: Chosen) -> None:
+    """What an MLX model says of its packing must be what was asked for; most say it, and the rest is taken."""
+    said = config.get("quantization")
+    if chosen.quant is None or not isinstance(said, dict) or said.get("mode", "affine") != "affine":
+        return
+    if not {"bits", "group_size"} <= said.keys():
+        return
+    found = f"mlx_{said['bits']}bit_g{said['group_size']}"
+    if found != chosen.quant.lower():
         raise ModelError(
             FailureKind.UNSUPPORTED,
-            f"{repository.id} holds no GGUF in one piece ({len(present)} parts)",
-            "name a repository that has it in one file",
+            f"{chosen.repository.id} is {found}, not {chosen.quant}",
+            f"phibench models pull {chosen.repository.id} --engine mlx   (takes it as it is)",
         )
-    what = "several files" if asked.quant is None or found else f"no {asked.quant}"
-    best = _quant_of((found or whole)[0].name) or "Q"
-    command = f"phibench models pull {repository.id} --quant {best}"
-    raise UsageError(f"{repository.id} holds {what}: {_names(found or whole)}", command)
 
 
-def _folder(repository: Repository) -> list[Listed]:
-    """Weights that an MLX loader reads, JSON and tokenizer files, in the root."""
-    root = [f for f in repository.files if "/" not in f.name and any(fnmatch.fnmatch(f.name, p) for p in ALLOWED)]
-    shards = [file for file in root if fnmatch.fnmatch(file.name, _SHARDS)]
-    others = [file for file in root if not file.name.endswith(".safetensors")]
-    # the configuration comes before the weights: what it says may make them useless
-    return sorted(others, key=lambda file: file.name) + sorted(shards, key=lambda file: file.name)
-
-
-def _is_quant(name: str, quant: str) -> bool:
-    return quant.lower() in {(_quant_of(name) or "").lower(), name.lower(), name.lower().removesuffix(".gguf")}
-
-
-def _quant_of(name: str) -> str | None:
-    found = _QUANT.findall(Path(name).stem)
-    return found[-1] if found else None
-
-
-def _names(files: list[Listed]) -> str:
-    labels = []
-    for file in sorted(files, key=lambda file: file.n_bytes or 0):
-        size = f" ({numbers.size(file.n_bytes)})" if file.n_bytes else ""
-        labels.append(f"{_quant_of(file.name) or file.name}{size}")
-    return ", ".join(labels) or "no GGUF"
+def _under_its_own_name(repository: Repository, form: str, file: RemoteFile) -> str:
+    """The command that takes the same files as what the repository calls them."""
+    named = f" --quant {shlex.quote(file.name)}" if form == formats.GGUF else ""
+    return f"phibench models pull {repository.id} --engine {formats.engine_of_format(form)}{named}"
 
 
 def _check_known(known: PublishedFile, file: RemoteFile, repository: Repository) -> None:
@@ -268,10 +221,11 @@ def _check_known(known: PublishedFile, file: RemoteFile, repository: Repository)
     elif known.sha256 is not None and file.sha256 is not None and file.sha256 != known.sha256:
         wrong = f"sha256 {file.sha256[:12]}…, the catalogue {known.sha256[:12]}…"
     if wrong is not None:
+        command = f"{_under_its_own_name(repository, known.format, file)} --revision {repository.commit}"
         raise ModelError(
             FailureKind.MODEL_INVALID,
             f"{repository.id}/{file.name} is not the file that the catalogue knows: the hub says {wrong}",
-            f"to take it as it is: phibench models pull {repository.id} --revision {repository.commit}",
+            f"to take it as it is: {command}",
         )
 
 
@@ -285,7 +239,7 @@ def _check_shape(entry: CatalogModel, shape: ModelShape | None, chosen: Chosen) 
             raise ModelError(
                 FailureKind.MODEL_INVALID,
                 f"{chosen.repository.id} holds another model than {entry.id}: {name} is {found}, not {expected}",
-                f"use it under its own name: phibench models pull {chosen.repository.id}",
+                f"use it under its own name: {_under_its_own_name(chosen.repository, chosen.format, chosen.files[0])}",
             )
 
 

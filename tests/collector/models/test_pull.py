@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -428,8 +429,17 @@ def test_a_file_that_the_catalogue_does_not_know_is_refused_before_it_is_fetched
     know(monkeypatch, published(files, revision=None, **{field: value}))
     with pytest.raises(ModelError, match="not the file that the catalogue knows") as caught:
         pull.choose(pull.Asked(model="tiny"), at)
-    assert f"--revision {COMMIT}" in caught.value.remedy
     assert server.asked(FILE) == []
+    server.repos[GGUF]["tiny-Q8_0.gguf"] = b"another format, so that the repository alone does not tell which"
+    words = shlex.split(caught.value.remedy.partition(": phibench models pull ")[2])
+    asked = pull.Asked(model=words[0], **{name.removeprefix("--"): value for name, value in batched(words[1:])})
+    assert [file.name for file in pull.choose(asked, at).files] == [FILE]
+    assert asked.revision == COMMIT
+
+
+def batched(words: list[str]) -> list[tuple[str, str]]:
+    """Options of a command line, in pairs."""
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 def test_another_model_under_the_name_of_one_is_refused(
@@ -440,8 +450,10 @@ def test_another_model_under_the_name_of_one_is_refused(
     with pytest.raises(ModelError, match="another model than tiny: n_layers is 2, not 3"):
         bring(at, root, "tiny")
     know(monkeypatch, replace(entry, shape=replace(SHAPE, context_length=131_072)))
-    with pytest.raises(ModelError, match="context_length is 4096, not 131072"):
+    with pytest.raises(ModelError, match="context_length is 4096, not 131072") as caught:
         bring(at, root, "tiny")
+    command = f"phibench models pull {GGUF} --engine llama_cpp --quant {FILE}"
+    assert caught.value.remedy == f"use it under its own name: {command}"
     assert list(pulled.records(root)) == []
 
 
@@ -453,8 +465,35 @@ def test_what_the_catalogue_does_not_offer(at: Hub, files: Mapping[str, Mapping[
         pull.choose(pull.Asked(model="llama-2-7b", engine="llama_cpp"), at)
     with pytest.raises(UsageError, match="it knows q4_k_m") as caught:
         pull.choose(pull.Asked(model="phi-3-mini-4k", quant="q4_0"), at)
+    with pytest.raises(UsageError, match="mlx runs no q4_0"):
+        pull.choose(pull.Asked(model="phi-3-mini-4k", engine="mlx", quant="q4_0"), at)
+    with pytest.raises(UsageError, match="it knows mlx_4bit_g64") as caught:
+        pull.choose(pull.Asked(model="phi-3-mini-4k", engine="mlx", quant="mlx_8bit_g64"), at)
+    assert caught.value.remedy == "phibench models pull phi-3-mini-4k --engine mlx --quant mlx_4bit_g64"
     with pytest.raises(ModelError, match="cannot run on llama_cpp"):
         pull.choose(pull.Asked(model="phi-3-small-8k", engine="llama_cpp"), at)
+
+
+def test_a_format_names_its_engine(
+    at: Hub, files: Mapping[str, Mapping[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = published(files)
+    mlx = replace(entry.files[0], engine="mlx", format="mlx", repo=MLX, quant="mlx_4bit_g64", file=None, n_bytes=None)
+    know(monkeypatch, replace(entry, files=(*entry.files, replace(mlx, sha256=None))))
+    assert pull.choose(pull.Asked(model="tiny", quant="mlx_4bit_g64"), at).repository.id == MLX
+    assert pull.choose(pull.Asked(model="tiny"), at).repository.id == GGUF
+
+
+def test_another_format_of_an_mlx_model_than_it_has_is_refused_before_its_weights_come(
+    at: Hub, root: Path, server: HubServer
+) -> None:
+    with pytest.raises(UsageError, match="q4_0 is a format of GGUF files"):
+        bring(at, root, MLX, quant="q4_0")
+    with pytest.raises(ModelError, match="is mlx_4bit_g64, not mlx_8bit_g64") as caught:
+        bring(at, root, MLX, quant="mlx_8bit_g64")
+    assert caught.value.remedy.startswith(f"phibench models pull {MLX} --engine mlx ")
+    assert server.asked(".safetensors") == []
+    assert bring(at, root, MLX, quant="mlx_4bit_g64").quant == "mlx_4bit_g64"
 
 
 def test_a_gated_model_names_the_page_of_its_licence(at: Hub, server: HubServer) -> None:
