@@ -35,13 +35,13 @@ public actor Courier {
   /// - Parameters:
   ///   - boot: this life of the app.
   ///   - gate: closed by the core while something is timed.
-  ///   - sleep: waits that many seconds; tests give another.
   ///   - say: told what happens.
+  ///   - sleep: waits that many seconds; tests give another.
   /// - Throws: ``ClientError/notPaired(home:)``.
   public init(
     home: Home, boot: String, gate: NetworkGate, transport: any Transport = URLSessionTransport(),
-    sleep: @escaping @Sendable (Double) async throws -> Void = { try await Task.sleep(for: .seconds($0)) },
-    say: @escaping @Sendable (Note) -> Void = { _ in }
+    say: @escaping @Sendable (Note) -> Void = { _ in },
+    sleep: @escaping @Sendable (Double) async throws -> Void = { try await Task.sleep(for: .seconds($0)) }
   ) throws {
     let (pairing, key) = try home.pairing()
     self.home = home
