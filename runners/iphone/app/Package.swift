@@ -9,7 +9,7 @@ let package = Package(
   products: [
     .library(
       name: "Bench",
-      targets: ["BenchProtocol", "BenchClient", "BenchProbes", "BenchRuntimes", "BenchCore"]),
+      targets: ["BenchProtocol", "BenchClient", "BenchProbes", "BenchRuntimes", "BenchCore", "BenchPhone"]),
     .executable(name: "phone", targets: ["phone"]),
   ],
   targets: [
@@ -21,9 +21,14 @@ let package = Package(
     .target(
       name: "BenchCore",
       dependencies: ["BenchC", "BenchProtocol", "BenchProbes", "BenchRuntimes"]),
+    .target(
+      name: "BenchPhone",
+      dependencies: ["BenchProtocol", "BenchClient", "BenchProbes", "BenchRuntimes", "BenchCore"]),
     .executableTarget(
       name: "phone",
-      dependencies: ["BenchProtocol", "BenchClient", "BenchProbes", "BenchRuntimes", "BenchCore"]),
+      dependencies: [
+        "BenchC", "BenchProtocol", "BenchClient", "BenchProbes", "BenchRuntimes", "BenchCore", "BenchPhone",
+      ]),
     .testTarget(
       name: "BenchProtocolTests", dependencies: ["BenchProtocol"], resources: [.copy("Golden")]),
     .testTarget(name: "BenchClientTests", dependencies: ["BenchClient"]),

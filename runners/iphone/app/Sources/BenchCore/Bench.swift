@@ -29,7 +29,7 @@ struct Bench: Sendable {
     loaded.loadS = loaded.loadS ?? tookS
     loaded.options["n_ctx"] = loaded.options["n_ctx"] ?? .int(nContext)
     loaded.flags += marks(description).filter { !loaded.flags.contains($0) }
-    try journal.append(.loaded(loaded))
+    try record(.loaded(loaded))
     try look(.load)
   }
 
@@ -67,7 +67,7 @@ struct Bench: Sendable {
       times.end()
       return try Self.trace(times, generation)
     }
-    try journal.append(.iteration(Iteration(index: index, isWarmup: phase == .warmup, trace: trace)))
+    try record(.iteration(Iteration(index: index, isWarmup: phase == .warmup, trace: trace)))
     return trace
   }
 
@@ -104,7 +104,7 @@ struct Bench: Sendable {
   private func look(_ phase: Phase?, _ hottest: ThermalState? = nil) throws {
     var reading = context.probe.reading()
     if let hottest { reading.thermalState = hottest.word }
-    try journal.append(.reading(ReadingReport(reading: reading, phase: phase)))
+    try record(.reading(ReadingReport(reading: reading, phase: phase)))
   }
 
   private func announce(_ phase: Phase, _ index: Int) throws {
@@ -113,8 +113,10 @@ struct Bench: Sendable {
       record.index = index
       record.nTokens = 0
     }
-    try journal.append(.starting(Starting(phase: phase, index: index)))
+    try record(.starting(Starting(phase: phase, index: index)))
   }
+
+  private func record(_ body: EventBody) throws { try context.record(body, in: journal) }
 
   private func marks(_ description: RuntimeDescription) -> [Flag] {
     (description.isSimulated ? [.simulated] : []) + (context.isReload ? [.reload] : [])

@@ -19,6 +19,8 @@ public struct LaunchContext: Sendable {
   public var isCancelled: @Sendable () async -> Bool
   /// Called when a runtime neither answers nor comes back, with the journal ended: the process has to end.
   public var onStuck: @Sendable () -> Void
+  /// Told of each event once it is in the journal; never from inside a timed region.
+  public var onEvent: @Sendable (Event) -> Void = { _ in }
   /// Waits at the gate.
   public var sleep: @Sendable (Double) async throws -> Void
 
@@ -41,6 +43,11 @@ public struct LaunchContext: Sendable {
     self.onStuck = onStuck
     self.sleep = sleep
   }
+}
+
+extension LaunchContext {
+  /// Write an event and tell of it.
+  func record(_ body: EventBody, in journal: Journal) throws { onEvent(try journal.append(body)) }
 }
 
 /// How a launch ended.

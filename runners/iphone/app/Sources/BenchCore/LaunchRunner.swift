@@ -37,7 +37,7 @@ public struct LaunchRunner: Sendable {
       throw error
     } catch {
       let failure = failure(of: error)
-      try journal.append(.failed(failure))
+      try record(.failed(failure))
       return .failed(failure)
     }
   }
@@ -54,7 +54,7 @@ public struct LaunchRunner: Sendable {
   private func steps() async throws {
     let engine = Result { try RuntimeCatalog.named(job.engine) }
     let hello = context.probe.reading()
-    try journal.append(
+    try record(
       .hello(
         Hello(
           device: context.probe.snapshot(context.identity), engine: try? engine.get().description.engineFacts,
@@ -89,7 +89,7 @@ public struct LaunchRunner: Sendable {
       try await bench.load(description)
       try await bench.generateAll()
       try report(watch, from: hello)
-      try journal.append(.done(Done()))
+      try record(.done(Done()))
     } catch {
       watch.stop()
       if !(error is JournalError) { try? report(watch, from: hello) }
@@ -105,13 +105,13 @@ public struct LaunchRunner: Sendable {
     var reading = context.probe.reading()
     watch.currentPeaks().put(into: &reading)
     reading.countFrom(hello)
-    try journal.append(
+    try record(
       .reading(ReadingReport(reading: reading, phase: context.box.current.phase, isFinal: true)))
   }
 
   /// The runtime neither answers nor comes back: the launch is ended without it, and then the process.
   private func giveUp(_ reason: RunFailure) {
-    _ = try? journal.append(.failed(failure(of: reason)))
+    _ = try? record(.failed(failure(of: reason)))
     clearBox()
     context.onStuck()
   }
@@ -124,7 +124,7 @@ public struct LaunchRunner: Sendable {
       gate: gate, read: { probe.reading() }, clock: { Double(bench_now_ns()) / 1e9 }, sleep: context.sleep,
       isCancelled: context.isCancelled)
     let admission = try await context.control.run { try await keeper.admit() }
-    try journal.append(
+    try record(
       .reading(
         ReadingReport(
           reading: admission.reading, phase: .gate, waitedS: admission.waitedS, unmet: admission.unmet,
@@ -136,8 +136,10 @@ public struct LaunchRunner: Sendable {
       record.phase = phase
       record.index = index ?? 0
     }
-    try journal.append(.starting(Starting(phase: phase, index: index)))
+    try record(.starting(Starting(phase: phase, index: index)))
   }
+
+  private func record(_ body: EventBody) throws { try context.record(body, in: journal) }
 
   private func refuse(_ runtime: RuntimeDescription) throws {
     if job.workload.promptPath != nil {
