@@ -104,6 +104,7 @@ class Plan:
         budget_s: no block begins that would end after it; the first always runs.
         gate: what must hold before each launch; None = nothing is asked.
         replication_unit: what a launch makes anew; a phone that cannot restart its process only reloads the model.
+        device_id: of the paired device that runs it; None = this machine.
     """
 
     suite: str
@@ -119,6 +120,7 @@ class Plan:
     timeout_s: float = 900.0
     gate: Gate | None = None
     replication_unit: ReplicationUnit = ReplicationUnit.PROCESS
+    device_id: str | None = None
 
     @property
     def baseline_index(self) -> int:
