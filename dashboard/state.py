@@ -48,8 +48,7 @@ def notice(text: str) -> None:
 def asked(key: str) -> list[str]:
     """What the address holds under a name or another one for it, for a page that has no such choice of its own."""
     st.session_state.get(_ASKED, set()).update((key, *_OTHER_NAMES.get(key, ())))
-    found = [value for name in (key, *_OTHER_NAMES.get(key, ())) for value in st.query_params.get_all(name) if value]
-    return found or (kept() if key in {"device", "on"} else [])
+    return [value for name in (key, *_OTHER_NAMES.get(key, ())) for value in st.query_params.get_all(name) if value]
 
 
 def kept() -> list[str]:
@@ -71,12 +70,18 @@ def _seed(label: str, options: Sequence[str], key: str, *, is_several: bool) -> 
             if value not in options:
                 _stale(label, value, "all" if is_several else options[0])
         if fitting:
-            st.session_state[key] = fitting if is_several else fitting[0]
             del st.query_params[name]
+            _put(key, fitting if is_several else fitting[0])
         return
     carried = [value for value in kept() if value in options] if key in {"device", "on"} else []
     if carried:
-        st.session_state[key] = carried if is_several else carried[0]
+        _put(key, carried if is_several else carried[0])
+
+
+def _put(key: str, value: str | list[str]) -> None:
+    """Streamlit writes no value that the script chose into the address, and reads none that the script wrote there."""
+    st.session_state[key] = value
+    st.query_params[key] = value
 
 
 def choose(

@@ -84,7 +84,8 @@ def _asked_for(series: Sequence[SeriesRow]) -> SeriesRow | None:
     """The first series of the device, model, engine and shape in the address; None where it asks for nothing."""
     wanted = {name: state.asked(name) for name in ("device", "model", "engine", "shape")}
     if not any(wanted.values()):
-        return None
+        carried = state.kept()  # the device of the page before
+        return next((one for one in series if filters.device_of(one) in carried), None)
 
     def fits(one: SeriesRow) -> bool:
         own = {"device": filters.device_of(one), "model": one.arm.model, "engine": one.arm.engine}
@@ -92,7 +93,7 @@ def _asked_for(series: Sequence[SeriesRow]) -> SeriesRow | None:
         return all(not values or own[name] in values for name, values in wanted.items())
 
     found = next((one for one in series if fits(one)), None)
-    if found is None and any(name in st.query_params for name in wanted):
+    if found is None:
         words = ", ".join(value for values in wanted.values() for value in values)
         state.notice(f"The link asks for {words}, of which there is no history: showing another.")
     return found

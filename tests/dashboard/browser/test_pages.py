@@ -62,9 +62,26 @@ def test_a_filter_stands_in_the_address_and_a_link_restores_it(visit: Visit) -> 
     assert another.page.get_by_text("which is not there").count() == 0
 
 
+def test_a_device_goes_along_to_the_next_page_and_stands_in_its_address(visit: Visit) -> None:
+    visitor = visit("")
+    visitor.choose("Devices", "iPhone 14 Pro")
+    visitor.page.wait_for_url("**device=iPhone**")
+    visitor.page.get_by_role("link", name="Memory", exact=True).click()
+    visitor.page.wait_for_url("**on=iPhone**")
+    another = visit(visitor.page.url.rsplit("/", 1)[1])
+    assert "iPhone 14 Pro" in (another.page.locator("h1").text_content() or "")
+
+
+@pytest.mark.parametrize("page", ["memory", "latency", "history"])
+def test_a_page_of_one_device_follows_a_link_to_a_device(page: str, visit: Visit) -> None:
+    visitor = visit(f"{page}?device=iPhone+14+Pro")
+    assert "iPhone 14 Pro" in (visitor.page.locator("h1").text_content() or "")
+    assert visitor.page.get_by_text("does not know").count() == 0
+
+
 def test_a_link_that_asks_for_what_is_not_there_says_so(visit: Visit) -> None:
     visitor = visit("?shape=9%2B9")
-    assert visitor.page.get_by_text("The link asks for Workload 9+9, which is not there").is_visible()
+    assert visitor.page.get_by_text("The link asks for 9+9 (Workload), which is not there").is_visible()
 
 
 def test_the_csv_is_what_the_database_holds(visit: Visit, demo_db: str, tmp_path: Path) -> None:
