@@ -14,22 +14,26 @@ from collector.queries import LastRates
 from collector.schedule import headlines
 from collector.suite import ArmSpec, Plan, Suite
 from runners import device, registry
+from runners.bridging import PairedDevice
+from runners.contract import ReplicationUnit
 
 
-def last_rates(db: str) -> dict[str, LastRates]:
-    """The rates last measured on this machine by arm label; empty without a database."""
+def last_rates(db: str, fingerprint: str | None = None) -> dict[str, LastRates]:
+    """The rates last measured on a device, by default this machine, by arm label; empty without a database."""
     if not queries.exists(db):
         return {}
     try:
         with queries.Reader.open(db) as reader:
-            return reader.last_rates(device.snapshot().fingerprint)
+            return reader.last_rates(fingerprint or device.snapshot().fingerprint)
     except PhibenchError:
         return {}
 
 
-def for_plan(plan: Plan, db: str) -> Forecast:
-    """Time of a plan that is resolved."""
-    return plan_forecast(plan, last_rates(db) | _simulated(plan))
+def for_plan(plan: Plan, db: str, phone: PairedDevice | None = None) -> Forecast:
+    """Time of a plan that is resolved, on this machine or on a phone."""
+    if phone is None:
+        return plan_forecast(plan, last_rates(db) | _simulated(plan))
+    return plan_forecast(plan, last_rates(db, phone.hello.device.fingerprint) if phone.hello else {})
 
 
 def for_suite(suite: Suite, db: str) -> Forecast:
@@ -62,7 +66,8 @@ def announce(console: Console, plan: Plan, forecast: Forecast, *, is_fixed: bool
     blocks = _count(plan.n_blocks, "block")
     if plan.precision_frac is not None:
         blocks = f"at most {blocks}, until every interval is within ±{100 * plan.precision_frac:g} %"
-    console.print(f"plan    {plan.suite}: {cells} × {blocks}, a fresh process each, seed {plan.seed}")
+    anew = "a fresh process each" if plan.replication_unit is ReplicationUnit.PROCESS else "the model loaded anew each"
+    console.print(f"plan    {plan.suite}: {cells} × {blocks}, {anew}, seed {plan.seed}")
     for arm in plan.arms:
         if arm.model.path is not None and not arm.model.is_synthetic:
             console.print(f"weights {arm.label}: real, {shown(arm.model.path)}", soft_wrap=True)

@@ -103,6 +103,12 @@ class LiveRun:
         """The gate is not open yet."""
         self._draw(f"waiting: {'; '.join(conditions)}")
 
+    def hint(self, sentence: str) -> None:
+        """What a phone or the bridge keeps us waiting for; a line of its own where no live line is drawn."""
+        if self._live is None:
+            self._print(Text(sentence))
+        self._draw(sentence)
+
     def block_ended(self, n_blocks_done: int, measured: Iterable[Measured]) -> None:
         """How narrow the intervals are by now, where that decides when the run ends."""
         if self._plan.precision_frac is None or n_blocks_done < stats.MIN_N:

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from collector import gates, numbers, provenance
+from collector.cli import _phone
 from collector.cli._common import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED
 from collector.cli._live import LiveRun
 from collector.errors import PhibenchError
@@ -28,6 +29,7 @@ from collector.schedule import Measured
 from collector.store import RunRecord, Store
 from collector.suite import Plan
 from runners import device, probe, registry
+from runners.bridging import PairedDevice
 from runners.contract import Gate
 from runners.device import lock
 from runners.errors import RunnerError
@@ -57,12 +59,14 @@ def perform(
     lock_fd: int | None,
     forecast: Forecast | None = None,
     resumption: Resumption | None = None,
+    phone: PairedDevice | None = None,
 ) -> Outcome:
     """
-    Run a plan here.
+    Run a plan here, or on a phone.
 
     Args:
         lock_fd: of the machine's lock, taken by the caller before anything heavy was done; None for simulators.
+        phone: the paired device that runs the launches and waits at its gate itself; None = this machine.
 
     Raises:
         StoreError: the database cannot be written.
@@ -79,10 +83,12 @@ def perform(
         cancel = stack.enter_context(_ctrl_c(console))
         n_done = start.block * len(plan.arms) * len(plan.workloads)
         live = stack.enter_context(LiveRun(console, plan, forecast, n_done))
+        here = partial(launch, lock_fd=lock_fd, cancel=cancel, cache=cache_folder())
+        there = phone and _phone.launcher(phone, store, db, cancel=cancel, on_wait=live.hint)
         around = Surroundings(
             archive=store,
-            launch=partial(launch, lock_fd=lock_fd, cancel=cancel, cache=cache_folder()),
-            admit=partial(_admit, on_wait=live.waiting, cancel=cancel),
+            launch=there.launch if there else here,
+            admit=None if there else partial(_admit, on_wait=live.waiting, cancel=cancel),
             measured=partial(_measured, db, run_id),
             clock=time.monotonic,
             listener=live,

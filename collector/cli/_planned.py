@@ -21,12 +21,22 @@ from runners.wire import WireError, from_wire
 def engines_of_cut_run(db: str) -> list[str]:
     """The engines that resuming would use, to know whether the machine's lock is needed; empty without a cut run."""
     cut = _cut_run(db)
-    return [arm.engine for arm in cut[1].arms] if cut else []
+    return _engines_here(cut[1]) if cut else []
+
+
+def is_cut_elsewhere(db: str) -> bool:
+    """Whether the run that was cut is one of a paired device, so that nothing of this machine is needed."""
+    cut = _cut_run(db)
+    return cut is not None and cut[1].device_id is not None
 
 
 def engines_of(db: str, ref: str) -> list[str]:
-    """The engines of a stored run."""
-    return [arm.engine for arm in _stored(db, ref)[1].arms]
+    """The engines that repeating a stored run would use here."""
+    return _engines_here(_stored(db, ref)[1])
+
+
+def _engines_here(plan: Plan) -> list[str]:
+    return [] if plan.device_id is not None else [arm.engine for arm in plan.arms]
 
 
 def repeated(db: str, ref: str, console: Console) -> Plan:
@@ -86,7 +96,9 @@ def plan_of(run: RunRow) -> Plan:
 
 
 def ready(plan: Plan, console: Console) -> Plan:
-    """The plan with its synthetic models on the disk."""
+    """The plan with its synthetic models on the disk; what a paired device has, it has."""
+    if plan.device_id is not None:
+        return plan
     with synthesis_progress(console) as on_progress:
         return replace(plan, arms=tuple(_present(arm, on_progress) for arm in plan.arms))
 

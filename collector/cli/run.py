@@ -1,4 +1,4 @@
-"""`phibench run`: a suite, as plan, on this machine."""
+"""`phibench run`: a suite, as plan, on this machine or on a paired phone."""
 
 import secrets
 from typing import Any
@@ -26,6 +26,7 @@ _PRECISION_HELP = "Stop when the 95 % intervals (of the ratio, with several arms
 @click.option("--engine", "engines", metavar="E", multiple=True, help="Engine: llama_cpp, mlx, fake, replay.")
 @click.option("--quant", "quants", metavar="Q", multiple=True, help="Format: q4_0, q4_k_m, q8_0, f16, mlx_4bit_g64.")
 @click.option("--arm", "arms", metavar="TEXT", multiple=True, help=_ARM_HELP)
+@click.option("--device", "device_ref", metavar="NAME", help="Run on this paired phone (phibench bridge devices).")
 @click.option("--blocks", "n_blocks", type=click.IntRange(min=1), help="Run every cell exactly so many times.")
 @click.option("--precision", "precision_frac", type=Share(), help=_PRECISION_HELP)
 @click.option("--max-blocks", type=click.IntRange(min=1), help="Most blocks of a run with a precision.")
@@ -64,7 +65,7 @@ def run(
     blocks runs until its intervals are narrow enough.
     """
     from collector import suite
-    from collector.cli import _asked, _planned
+    from collector.cli import _asked, _phone, _planned
     from collector.cli import _estimates as estimates
     from collector.cli._output import console
     from collector.cli._perform import exit_code, machine_lock, perform
@@ -73,7 +74,8 @@ def run(
     _asked.check_together(asked, has_suite=suite_name != "quick", is_resumed=resume, like=like)
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
     wanted = _asked.adjusted(suite.load(suite_name), asked)
-    specs = () if like else _asked.specs(wanted, asked)
+    is_elsewhere = asked["device_ref"] is not None or (resume and _planned.is_cut_elsewhere(db))
+    specs = () if like or is_elsewhere else _asked.specs(wanted, asked)
     engines = [spec.engine for spec in specs]
     engines += _planned.engines_of(db, like) if like else _planned.engines_of_cut_run(db) if resume else []
     with machine_lock(f"phibench run {wanted.name}", engines, screen, wait_s) as lock_fd:
@@ -82,23 +84,35 @@ def run(
             warn("there is nothing to resume; starting the run")
         if found and (suite_name != found[0].suite or _asked.is_any_given(asked)):
             warn(f"going on with run {found[1].run_id} as it was planned; the suite and the options given are not used")
+        resumption = None
         if found:
             plan, resumption = found
         elif like:
-            plan, resumption = _planned.repeated(db, like, screen), None
+            plan = _planned.repeated(db, like, screen)
+        elif asked["device_ref"] is not None:
+            device = _phone.named(db, asked["device_ref"])
+            plan = _phone.plan_for(wanted, device, asked, _seed(asked["seed"]))
         else:
-            plan, resumption = _plan(wanted, specs, asked["seed"], screen), None
-        forecast = estimates.for_plan(plan, db)
+            plan = _plan(wanted, specs, _seed(asked["seed"]), screen)
+        phone = _phone.of_plan(db, plan)
+        forecast = estimates.for_plan(plan, db, phone)
+        if phone is not None:
+            _phone.announce(screen, phone)
         estimates.announce(screen, plan, forecast, is_fixed=found is not None or like is not None)
-        outcome = perform(plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast, resumption=resumption)
+        outcome = perform(
+            plan, db=db, console=screen, lock_fd=lock_fd, forecast=forecast, resumption=resumption, phone=phone
+        )
     cells = report(outcome, db, as_json=as_json)
     leave(exit_code(outcome, cells))
 
 
-def _plan(wanted: Any, specs: Any, seed: int | None, screen: Any) -> Any:
+def _seed(given: int | None) -> int:
+    return secrets.randbelow(1 << 31) if given is None else given
+
+
+def _plan(wanted: Any, specs: Any, seed: int, screen: Any) -> Any:
     from collector.cli._perform import synthesis_progress
     from collector.plan import make_plan
 
-    drawn = secrets.randbelow(1 << 31) if seed is None else seed
     with synthesis_progress(screen) as on_progress:
-        return make_plan(wanted, specs, seed=drawn, on_progress=on_progress)
+        return make_plan(wanted, specs, seed=seed, on_progress=on_progress)

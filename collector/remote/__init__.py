@@ -7,7 +7,7 @@ end and come back.
 """
 
 from collector.remote.launching import POLL_S, RemoteDevice
-from collector.remote.planning import for_device, gate_for_phone
+from collector.remote.planning import Wanted, for_device, gate_for_phone
 from collector.remote.pointing import find_device
 
-__all__ = ["POLL_S", "RemoteDevice", "find_device", "for_device", "gate_for_phone"]
+__all__ = ["POLL_S", "RemoteDevice", "Wanted", "find_device", "for_device", "gate_for_phone"]

@@ -20,6 +20,9 @@ POLL_S = 0.2
 GRACE_S = 20.0
 """How long a cancelled launch that a phone has may take until its own end is here."""
 
+TAKEN_WITHIN_S = 5.0
+"""A phone whose app is open takes a job sooner than this; before it nothing is said."""
+
 _CONDITIONS = frozenset(one.name for one in fields(Gate))
 IS_APP_OPEN = "is its app open, in front, and in the same network? phibench bridge devices tells when it was here last"
 
@@ -31,7 +34,7 @@ class RemoteDevice:
 
     Args:
         cancel: set by a person's Ctrl-C.
-        on_wait: told in words what is waited for, each time that changes.
+        on_wait: told in a sentence what is waited for, each time that changes.
         is_bridge_up: whether the bridge runs; asked now and then while nothing comes.
         clock: monotonic seconds; pause sleeps.
     """
@@ -127,7 +130,7 @@ class _Watch:
         found = self._own_end(look) if look.is_over else self._given_up(look)
         self.has_ended = found is not None
         if found is None:
-            self._tell(self._waiting_for(look))
+            self._tell_of_waiting(look)
         elif not look.is_over:
             self.remote.orders.cancel(self.job.launch_id)
         return found
@@ -189,21 +192,22 @@ class _Watch:
         reading = from_wire(Reading, event.data["reading"])
         words = [_gate_words(name, reading) for name in event.data.get("unmet") or ()]
         if words:
-            self._tell(f"{self.remote.device.name}: at the gate: {'; '.join(words)}")
+            self._tell("gate", f"{self.remote.device.name} waits at its gate: {'; '.join(words)}")
 
-    def _waiting_for(self, look: Look) -> str:
+    def _tell_of_waiting(self, look: Look) -> None:
         name = self.remote.device.name
         if self.cancelled_at_s is not None:
-            return f"{name}: told to stop"
-        if self._is_taken(look):
-            return ""
-        if not self.remote.is_bridge_up():
-            return "the bridge does not run: phibench bridge serve"
-        return f"{name} to take the launch ({_seen(look.device_seen_at_utc)}); is its app open?"
+            self._tell("stop", f"waiting: {name} was told to stop")
+        elif not self._is_taken(look) and self.remote.clock() - self.sign_of_life_s >= TAKEN_WITHIN_S:
+            if not self.remote.is_bridge_up():
+                self._tell("bridge", "waiting: the bridge does not run; start it again: phibench bridge serve")
+            else:
+                seen = _seen(look.device_seen_at_utc)
+                self._tell("take", f"waiting for {name} to take the launch ({seen}); is its app open?")
 
-    def _tell(self, words: str) -> None:
-        if words and words != self.told:
-            self.told = words
+    def _tell(self, kind: str, words: str) -> None:
+        if kind != self.told:
+            self.told = kind
             self.remote.on_wait(words)
 
 

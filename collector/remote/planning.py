@@ -5,6 +5,7 @@ A phone cannot restart its own process, so a launch loads the model anew and say
 itself, with what its system lets it read.
 """
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,10 +51,7 @@ def for_device(suite: Suite, device: PairedDevice, wanted: Wanted, *, seed: int)
         UsageError: the device has no such engine, model, format or option, or a workload needs a file of this machine.
     """
     shop = _Shop(device)
-    specs = _specs(suite, shop, wanted)
-    arms = tuple(dict.fromkeys(shop.arm(spec).label for spec in specs))
-    by_label = {(arm := shop.arm(spec)).label: arm for spec in specs}
-    found = tuple(by_label[label] for label in arms)
+    found = tuple({arm.label: arm for arm in map(shop.arm, _specs(suite, shop, wanted))}.values())
     for arm in found:
         for workload in suite.workloads:
             _check_cell(arm, workload)
@@ -201,9 +199,10 @@ def _scalar(text: str) -> Scalar:
         return text.lower() == "true"
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        return value if math.isfinite(value) else text
     return text
 
 
