@@ -53,7 +53,10 @@ public enum Autopsy {
         kind: .aborted, message: "the engine gave up with SIGABRT \(place)",
         remedy: "the model or its library may be missing, damaged or too large for the phone")
     }
-    return Failure(kind: .crashed, message: "the app crashed with signal \(signal) \(place)")
+    let names = [4: "SIGILL", 5: "SIGTRAP", 7: "SIGBUS", 8: "SIGFPE", 10: "SIGBUS", 11: "SIGSEGV"]
+    return Failure(
+      kind: .crashed, message: "the app crashed with \(names[signal] ?? "signal \(signal)") \(place)",
+      remedy: "look for a crash report on the phone")
   }
 
   /// The kernel ended it: no process hears of that, so what it was short of has to be inferred.
@@ -89,8 +92,9 @@ public enum Autopsy {
   private static func generating(_ phase: Phase?, _ words: BlackBoxRecord?) -> String {
     let doing = phase == .warmup ? "while warming up" : "while generating"
     guard let words else { return doing }
+    // The count is up to 0.1 s old.
     return words.nTokens == 0
-      ? "\(doing), before the first token" : "\(doing), after about \(words.nTokens) tokens"
+      ? "\(doing), around the first token" : "\(doing), after about \(words.nTokens) tokens"
   }
 
   private static func detail(_ words: BlackBoxRecord) -> String {

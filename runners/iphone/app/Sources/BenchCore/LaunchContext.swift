@@ -19,6 +19,12 @@ public struct LaunchContext: Sendable {
   public var isCancelled: @Sendable () async -> Bool
   /// Called when a runtime neither answers nor comes back, with the journal ended: the process has to end.
   public var onStuck: @Sendable () -> Void
+  /// The runtime of a name.
+  public var runtime: @Sendable (String) throws -> any LLMRuntime.Type = { try RuntimeCatalog.named($0) }
+  /// Told how much of the footprint stayed after the model was unloaded: the next launch would not begin clean.
+  public var onMemoryKept: @Sendable (Int) -> Void = { _ in }
+  /// Seconds a runtime gets to come back after it was cancelled for its silence.
+  public var graceS = 5.0
   /// Told of each event once it is in the journal; never from inside a timed region.
   public var onEvent: @Sendable (Event) -> Void = { _ in }
   /// Waits at the gate.

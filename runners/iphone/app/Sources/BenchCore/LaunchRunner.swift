@@ -52,7 +52,7 @@ public struct LaunchRunner: Sendable {
   }
 
   private func steps() async throws {
-    let engine = Result { try RuntimeCatalog.named(job.engine) }
+    let engine = Result { try context.runtime(job.engine) }
     let hello = context.probe.reading()
     try record(
       .hello(
@@ -77,10 +77,11 @@ public struct LaunchRunner: Sendable {
     _ runtime: any LLMRuntime, _ description: RuntimeDescription, from hello: Reading
   ) async throws {
     context.probe.forgetPeak()
+    let before = context.probe.memory()
     let counter = TokenCounter()
     let watch = Watch(
       probe: context.probe, box: context.box, counter: counter, control: context.control,
-      timeoutS: job.timeoutS
+      timeoutS: job.timeoutS, graceS: context.graceS
     ) { giveUp($0) }
     watch.start()
     let bench = Bench(
@@ -98,7 +99,25 @@ public struct LaunchRunner: Sendable {
     }
     watch.stop()
     await runtime.unload()
+    await noteKeptMemory(since: before)
   }
+
+  /// Engines free late: a moment is waited for the footprint to come back near what it was before the load.
+  ///
+  /// Resident memory is no measure of it: what is freed stays resident until the system wants it.
+  private func noteKeptMemory(since before: MemoryNow) async {
+    guard let start = before.footprintBytes else { return }
+    var kept = 0
+    for _ in 0..<20 {
+      kept = (context.probe.memory().footprintBytes ?? start) - start
+      if kept <= Self.keptAtMost { return }
+      try? await Task.sleep(for: .seconds(0.1))
+    }
+    context.onMemoryKept(kept)
+  }
+
+  /// What an engine may keep before the process is to be started again; a chosen limit.
+  private static let keptAtMost = 100 << 20
 
   /// The final reading: totals and peaks over the whole launch.
   private func report(_ watch: Watch, from hello: Reading) throws {

@@ -11,14 +11,13 @@ import Foundation
 final class Watch: @unchecked Sendable {
   /// Seconds between two looks.
   static let periodS = 0.1
-  /// Seconds a runtime gets to come back after it was cancelled for its silence.
-  static let graceS = 5.0
 
   private let probe: any DeviceProbe
   private let box: BlackBox
   private let counter: TokenCounter
   private let control: LaunchControl
   private let timeoutNs: Int64
+  private let graceS: Double
   private let onStuck: @Sendable (RunFailure) -> Void
 
   private let lock = NSLock()
@@ -30,6 +29,7 @@ final class Watch: @unchecked Sendable {
   /// - Parameter onStuck: called on the watch's thread when the runtime does not come back; the process has to end.
   init(
     probe: any DeviceProbe, box: BlackBox, counter: TokenCounter, control: LaunchControl, timeoutS: Double,
+    graceS: Double,
     onStuck: @escaping @Sendable (RunFailure) -> Void
   ) {
     self.probe = probe
@@ -37,6 +37,7 @@ final class Watch: @unchecked Sendable {
     self.counter = counter
     self.control = control
     self.onStuck = onStuck
+    self.graceS = graceS
     timeoutNs = Int64(min(timeoutS, 1e8) * 1e9)
     peaks = Peaks(probe.memory())
   }
@@ -127,7 +128,7 @@ final class Watch: @unchecked Sendable {
       .timedOut, "the engine gave no sign for \(timeoutNs / 1_000_000_000) s",
       remedy: "allow more: --timeout 3600s")
     control.stop(silent)
-    if Double(lateNs) / 1e9 > Self.graceS {
+    if Double(lateNs) / 1e9 > graceS {
       stop()
       onStuck(control.stopReason ?? silent)
     }

@@ -70,6 +70,7 @@ public final class PhoneSession: Sendable {
       appVersion: Self.appVersion, isReload: loads.next() > 0, models: shelf, onStuck: onStuck)
     context.isCancelled = launch.isCancelled
     context.onEvent = { [tell] in tell(.event(launch.job.launchID, $0)) }
+    context.onMemoryKept = { [tell] in tell(.memoryKept($0)) }
     let outcome = try await LaunchRunner(launch.job, journal: launch.journal, context: context).run()
     tell(.outcome(launch.job.launchID, outcome))
   }
@@ -111,6 +112,8 @@ public enum PhoneNews: Sendable {
   case recovered(Recovery.Recovered)
   /// An event was written to the journal of a launch.
   case event(String, Event)
+  /// So many bytes stayed after a model was unloaded: the app should be started again.
+  case memoryKept(Int)
   /// A launch has ended.
   case outcome(String, LaunchOutcome)
 }

@@ -28,6 +28,8 @@ struct Lines: Sendable {
       write(
         "recovered", "\(launch.launchID): \(launch.failure.message)",
         ["launch_id": .string(launch.launchID), "kind": .string(launch.failure.kind.word)])
+    case .memoryKept(let bytes):
+      write("memory_kept", "\(bytes >> 20) MiB stayed after the unload; start again", ["bytes": .int(bytes)])
     case .event(let launchID, let event): write(event, of: launchID)
     case .outcome(let launchID, .done):
       write("outcome", "\(launchID): done", ["launch_id": .string(launchID)])
