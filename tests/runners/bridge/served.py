@@ -14,6 +14,7 @@ from runners.bridge import pairing
 from runners.bridge.limits import Limits
 from runners.bridge.serve import Address, Server, listening_on
 from runners.bridge.server import Around, clock_ms
+from runners.bridging import JobQueue, PairedDevices
 
 
 @dataclass
@@ -36,9 +37,21 @@ class Served:
 
 
 @contextmanager
-def serving(store: MemoryStore, folder: Path, limits: Limits, now_ms: Callable[[], int] = clock_ms) -> Iterator[Served]:
+def serving(
+    store: MemoryStore,
+    folder: Path,
+    limits: Limits,
+    now_ms: Callable[[], int] = clock_ms,
+    *,
+    queue: JobQueue | None = None,
+    devices: PairedDevices | None = None,
+) -> Iterator[Served]:
+    """Serve from memory, or from a queue and devices that are given."""
     lines: list[str] = []
-    server = Server(Around(queue=store, devices=store, folder=folder, limits=limits, log=lines.append, now_ms=now_ms))
+    around = Around(
+        queue=queue or store, devices=devices or store, folder=folder, limits=limits, log=lines.append, now_ms=now_ms
+    )
+    server = Server(around)
     is_up = threading.Event()
     with listening_on(Address(port=0)) as listening:
         thread = threading.Thread(target=server.run_until_told, args=(listening, is_up.set))
