@@ -1,6 +1,7 @@
 """``phibench doctor``."""
 
 import dataclasses
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def doctor(*, db: str, as_json: bool, is_quiet: bool, report: str | None, is_fre
     """
     from collector.doctor import Level, examine, is_blocked
 
+    place = None if report is None else _place_of(report)
     findings = []
     group = ""
     for finding in examine(db, is_fresh=is_fresh):
@@ -49,8 +51,8 @@ def doctor(*, db: str, as_json: bool, is_quiet: bool, report: str | None, is_fre
         group = finding.group
     if as_json:
         echo_json("doctor", _data(findings))
-    if report is not None:
-        _write_report(report, findings, is_silent=as_json or is_quiet)
+    if place is not None:
+        _write_report(place, findings, is_silent=as_json or is_quiet)
     leave(EXIT_FAILED if is_blocked(findings) else EXIT_DONE)
 
 
@@ -73,11 +75,31 @@ def _data(findings: Iterable[Any]) -> dict[str, Any]:
     return {"findings": rows, "device": device.snapshot(), "reading": device.machine_reading()}
 
 
-def _write_report(report: str, findings: Iterable[Any], *, is_silent: bool) -> None:
-    from collector.doctor import report as reports
+def _place_of(report: str) -> Path:
+    """Where the report goes; refused before ten seconds are spent on it if nothing can be written there."""
+    from collector.errors import PhibenchError
     from collector.paths import default_export_path, shown
 
-    path = default_export_path("doctor.json") if report == _DEFAULT else Path(report)
+    path = default_export_path("doctor.json") if report == _DEFAULT else Path(report).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reason = "it is a folder" if path.is_dir() else None
+        reason = reason or (None if os.access(path.parent, os.W_OK) else "its folder may not be written")
+    except (FileExistsError, NotADirectoryError):
+        reason = "a file is in the place of its folder"
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+    if reason is not None:
+        raise PhibenchError(
+            f"no report can be written to {shown(path)}: {reason}", "phibench doctor --report ~/doctor.json"
+        )
+    return path
+
+
+def _write_report(path: Path, findings: Iterable[Any], *, is_silent: bool) -> None:
+    from collector.doctor import report as reports
+    from collector.paths import shown
+
     if not is_silent:
         click.echo("\nmaking the report, about ten seconds")
     data = reports.collect(reports.rows(findings))

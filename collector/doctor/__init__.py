@@ -36,7 +36,7 @@ def examine(database: str, *, is_fresh: bool = False, over_s: float = 1.5) -> It
     yield from install.packages()
     yield from engines.examine(snapshot, is_fresh=is_fresh)
     yield from engines.compiler(snapshot)
-    yield from storage.models()
+    yield from storage.models(("llama_cpp", "mlx") if engines.is_apple_silicon(snapshot) else ("llama_cpp",))
     yield from storage.database(database)
     yield from quiet.lock()
     yield from quiet.neighbours(over_s, snapshot)

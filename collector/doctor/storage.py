@@ -2,29 +2,33 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from collector.doctor.finding import Finding, Group, fix, note, ok
 from collector.errors import PhibenchError
 from collector.paths import shown
 
-_QUICKSTART_BYTES = 7 * 10**9
+_QUICKSTART = ("phi-3-mini-4k", "llama-2-7b")
+_QUICKSTART_BYTES = 10**10
+"""What quickstart wants to have free for an engine of which it has to write one of them; else it takes smaller ones."""
 _LEAST_BYTES = 200 * 10**6
 _GIB = 1 << 30
 
 
-def models() -> Iterator[Finding]:
-    """What is in the models folder, and whether the two models of quickstart fit on its disk."""
-    from collector.models import cache_dir, local
+def models(engines: Sequence[str] = ("llama_cpp",)) -> Iterator[Finding]:
+    """What is in the models folder, and whether the models of quickstart fit on its disk, for the engines it takes."""
+    from collector.models import cache_dir, default_quant, local
 
     folder, present = cache_dir(), local()
+    names_here = {(model.model, model.quant) for model in present}
+    incomplete = [e for e in engines if any((name, default_quant(e)) not in names_here for name in _QUICKSTART)]
     n_bytes = sum(model.n_bytes or 0 for model in present)
     names = (
         ", ".join(f"{model.model} {model.quant}" for model in present) or "none yet; quickstart writes what it needs"
     )
     yield ok(Group.MODELS, f"{shown(folder)}: {names}" + (f" ({n_bytes / _GIB:.1f} GiB)" if n_bytes else ""))
-    yield from _room(Group.MODELS, folder, max(0, _QUICKSTART_BYTES - n_bytes), "the two models of quickstart")
+    yield from _room(Group.MODELS, folder, _QUICKSTART_BYTES * len(incomplete), "the full-size models of quickstart")
 
 
 def database(url: str) -> Iterator[Finding]:

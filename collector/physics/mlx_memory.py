@@ -88,8 +88,8 @@ def need(
     """
     is_wide = is_float32(options, backend)
     n_padded = -(-n_ctx // _CACHE_STEP) * _CACHE_STEP
-    per_token = 2 * shape.n_layers * shape.n_kv_heads * shape.head_dim
-    per_token *= kv_bytes_per_element(options, backend, shape.head_dim)
+    n_per_token = 2 * shape.n_layers * shape.n_kv_heads * shape.head_dim
+    per_token = n_per_token * kv_bytes_per_element(options, backend, shape.head_dim)
     n_batch = min(int(options.get("prefill_step_size", _PREFILL_STEP)), n_prefill_tokens or n_ctx, n_ctx)
     return MlxNeed(
         weights_bytes=weights_bytes(tensor_bytes, shape.n_params) if is_wide else tensor_bytes,

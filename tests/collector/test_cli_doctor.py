@@ -83,3 +83,15 @@ def test_a_real_engine_decodes_in_a_child() -> None:
 @pytest.mark.parametrize("word", ["--fresh", "--report", "--json", "--db"])
 def test_help_names_every_option(tmp_path: Path, word: str) -> None:
     assert word in doctor(tmp_path, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("file/doctor.json", "a file is in the place of"), (".", "it is a folder")]
+)
+def test_a_report_that_cannot_be_written_is_refused_at_once(tmp_path: Path, place: str, words: str) -> None:
+    (tmp_path / "file").touch()
+    result = doctor(tmp_path, "--report", place)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no report can be written to" in result.stderr
+    assert words in result.stderr
+    assert "Try: phibench doctor --report ~/doctor.json" in result.stderr

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from collector import models
+from collector.cli import quickstart
 from collector.doctor import storage
 from collector.doctor.finding import Finding, Level
 from collector.store import Store
+from runners.contract import ModelRef
 
 
 def first(url: str | Path) -> Finding:
@@ -65,7 +68,7 @@ def test_a_server_is_not_looked_into() -> None:
     assert "secret" not in finding.message
 
 
-@pytest.mark.parametrize(("free", "level"), [(50 * 10**9, "ok"), (3 * 10**9, "note"), (10**6, "fix")])
+@pytest.mark.parametrize(("free", "level"), [(50 * 10**9, "ok"), (9 * 10**9, "note"), (10**6, "fix")])
 def test_room_for_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
     monkeypatch.setenv("PHIBENCH_MODELS", str(tmp_path / "models"))
     disk_with(monkeypatch, free)
@@ -73,3 +76,22 @@ def test_room_for_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: 
     assert "none yet" in found[0].message
     assert found[1].level == level
     assert not (tmp_path / "models").exists()
+
+
+def test_quickstart_wants_room_for_every_engine_of_which_a_model_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHIBENCH_MODELS", str(tmp_path / "models"))
+    disk_with(monkeypatch, 15 * 10**9)
+    both = ("llama_cpp", "mlx")
+    assert list(storage.models())[1].level is Level.OK
+    finding = list(storage.models(both))[1]
+    assert finding.level is Level.NOTE
+    assert "too little for the full-size models of quickstart (18.6 GiB)" in finding.message
+    present = [ModelRef(model=name, format="gguf", quant="q4_0") for name in quickstart.FULL]
+    monkeypatch.setattr(models, "local", lambda: present)
+    assert list(storage.models(both))[1].level is Level.OK, "only those of one engine are still to be written"
+
+
+def test_the_doctor_and_quickstart_want_the_same() -> None:
+    assert (storage._QUICKSTART, storage._QUICKSTART_BYTES) == (quickstart.FULL, quickstart.LEAST_FREE_BYTES)
