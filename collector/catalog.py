@@ -84,7 +84,7 @@ def find(model_id: str) -> CatalogModel:
         return known[model_id]
     begun = [known_id for known_id in known if known_id.startswith(model_id.lower()) and model_id]
     close = begun or difflib.get_close_matches(model_id.lower(), known, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]!r}?" if close else "phibench models list shows them; a path of a .gguf works too."
+    hint = f"Did you mean {close[0]!r}?" if close else "phibench models list shows them; a path works too."
     raise ModelNotFound(f"there is no model {model_id!r}", hint)
 
 

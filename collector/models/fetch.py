@@ -200,11 +200,22 @@ def _is_intact(blob: Path, file: RemoteFile, on_bytes: OnBytes) -> bool:
 def _held(path: Path, file: RemoteFile) -> Iterator[IO[bytes]]:
     """The file that takes the bytes, locked, so that two processes do not write into one."""
     with path.open("a+b") as partial:
+        busy = PhibenchError(f"another process is fetching {file.name}", "wait until it is done")
         try:
             fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PhibenchError(f"another process is fetching {file.name}", "wait until it is done") from None
+            raise busy from None
+        if not _is_still(path, partial):
+            raise busy
         yield partial
+
+
+def _is_still(path: Path, partial: IO[bytes]) -> bool:
+    """Whether the name is that of the locked file: who held it before may have moved it away as finished meanwhile."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(partial.fileno()))
+    except OSError:
+        return False
 
 
 def _point(hub: Hub, repository: Repository, file: RemoteFile, blob: Path) -> None:

@@ -100,11 +100,11 @@ def check_writable(model_id: str, shape: ModelShape, quant: str) -> None:
     form = format_of(quant)
     engine = engine_of_format(form)
     others = [other for other in QUANTS_OF if shape.architecture in _ARCHITECTURES[other]]
-    able = "".join(f"phibench models synth {model_id} --engine {engine_of_format(other)};\n" for other in others)
+    able = "".join(f"phibench models synth {model_id} --engine {engine_of_format(other)}\n" for other in others)
     raise ModelError(
         FailureKind.UNSUPPORTED,
         f"{model_id} cannot be written as {form.upper()}: {_WHOSE[form]} has no {shape.architecture} architecture",
-        f"{able}models that can: phibench models list --engine {engine}",
+        f"{able}phibench models list --engine {engine}   (those that can)",
     )
 
 

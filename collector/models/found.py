@@ -140,7 +140,7 @@ def _weights(manifest: Path) -> str | None:
 
 
 def _json(path: Path) -> Any:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None
 

@@ -78,8 +78,17 @@ def library() -> Any:
 
 
 def here() -> Hub:
-    """The hub and the cache that the library's own settings name."""
+    """
+    The hub and the cache that the library's own settings name.
+
+    Raises:
+        UsageError: HF_ENDPOINT is empty or no address; it is not shown, as it may hold a password.
+    """
     constants = library().constants
+    address = urlsplit(constants.ENDPOINT)
+    if address.scheme not in {"http", "https"} or not address.netloc:
+        message = "HF_ENDPOINT is set and no address of a model hub: http:// or https:// and a host"
+        raise UsageError(message, "unset HF_ENDPOINT")
     return Hub(endpoint=constants.ENDPOINT, cache=Path(constants.HF_HUB_CACHE))
 
 

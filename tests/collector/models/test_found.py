@@ -104,6 +104,13 @@ def test_a_strange_manifest_finds_nothing(home: Path, text: str) -> None:
     assert blob.is_file()
 
 
+def test_a_configuration_that_is_nested_without_end_is_passed_over(home: Path) -> None:
+    folder = home / ".cache/huggingface/hub/models--a--b/snapshots/0"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("[" * 100_000)
+    assert found.search() == []
+
+
 def test_a_manifest_cannot_lead_elsewhere_and_a_blob_must_be_a_gguf(home: Path) -> None:
     gguf(home / "secret.gguf")
     ollama(home / ".ollama/models", digest="../../../secret.gguf")

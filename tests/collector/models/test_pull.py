@@ -240,6 +240,38 @@ def test_two_processes_do_not_write_into_one_file(at: Hub, root: Path, server: H
     bring(at, root)
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_was_finished_between_opening_and_locking_is_left_alone(
+    *, at: Hub, root: Path, server: HubServer, monkeypatch: pytest.MonkeyPatch, is_replaced: bool
+) -> None:
+    server.cuts = [100_000, 0, 0, 0]
+    with pytest.raises(ServerError):
+        bring(at, root)
+    (partial,) = leftovers(at.cache)
+    lock = fcntl.flock
+
+    def late(file: Any, how: int) -> None:
+        partial.rename(partial.with_suffix(""))  # what the other process does last
+        if is_replaced:
+            partial.touch()
+        lock(file, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", late)
+        with pytest.raises(PhibenchError, match=f"another process is fetching {FILE}"):
+            bring(at, root)
+    assert bring(at, root).quant == "q4_k_m"
+
+
+@pytest.mark.parametrize("endpoint", ["", "me:secret@hub.example", "ftp://hub.example", "https://"])
+def test_an_endpoint_that_is_no_address_is_told_as_such(server: HubServer, tmp_path: Path, endpoint: str) -> None:
+    done = cli(server, tmp_path, GGUF, HF_ENDPOINT=endpoint)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "HF_ENDPOINT is set and no address" in done.stderr
+    assert "Try: unset HF_ENDPOINT\n" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_a_storage_that_ignores_ranges_sends_all_of_it_again(at: Hub, root: Path, server: HubServer) -> None:
     server.cuts, server.ignores_ranges = [100_000], True
     assert Path(bring(at, root).path or "").read_bytes() == server.repos[GGUF][FILE]
