@@ -22,8 +22,8 @@ _GIB = 1 << 30
 _HALF_PROMPT_TOKENS = 20
 """A prompt of so many tokens is read at half of the speed of a long one."""
 
-_BITS = {"mlx_4bit_g64": 4.5, "q4f16_1": 4.5}
-"""Bits a weight of formats that are not GGUF, scales included."""
+_BITS = {"q4f16_1": 4.5}
+"""Bits a weight, scales included, of a format that cannot be written here."""
 
 _FORMATS = {"mlx": "mlx", "mlc": "mlc"}
 OLD, NEW = "sim 1.0", "sim 1.1"

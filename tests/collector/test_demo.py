@@ -174,3 +174,8 @@ def test_made_up_results_go_beside_the_measured_ones(monkeypatch: pytest.MonkeyP
     assert demo_database() == str(tmp_path / "demo.db")
     monkeypatch.setenv("PHIBENCH_DB", "postgresql://host/name")
     assert Path(demo_database()).name == "demo.db"
+
+
+def test_models_have_the_very_size_of_their_format() -> None:
+    assert devices.arm("phi-3-mini-4k", "mlx_4bit_g64", "mlx").model.tensor_bytes == 2_149_644_288
+    assert devices.arm("llama-2-7b", "mlx_4bit_g64", "mlx").model.tensor_bytes == 3_790_741_504
