@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from evidence_helpers import make_trace
 
@@ -14,8 +14,8 @@ from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Flag
 from runners.wire import canonical, to_wire
 
 PHONE = DeviceSnapshot(
-    fingerprint="beef", name="iPhone 14 Pro", kind="iphone", os_name="iOS", os_version="19.1", product_type="iPhone15,2",
-    memory_bytes=6 << 30,
+    fingerprint="beef", name="iPhone 14 Pro", kind="iphone", os_name="iOS", os_version="19.1",
+    product_type="iPhone15,2", memory_bytes=6 << 30,
 )  # fmt: skip
 PHI = ModelRef(
     model="phi-3-mini-4k", format="mlc", quant="q4f16_1", n_bytes=2_000_000_000, tensor_bytes=1_900_000_000, digest="d7"
@@ -114,7 +114,7 @@ class BusyPhone:
         except BaseException as exc:  # noqa: BLE001  # shown by the test that owns us
             self.fault = exc
 
-    def __enter__(self) -> "BusyPhone":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -221,9 +221,7 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(db: str, store: Stor
         "starting.phase": replace(good[1], data={"phase": "dancing"}),
         "iteration.index": replace(good[6], data={**good[6].data, "index": -1}),
         "failed.kind": Event(boot="b0", seq=9, t_ns=1, type=EventType.FAILED, data={"kind": "bored"}),
-        "failed.message": Event(
-            boot="b0", seq=9, t_ns=1, type=EventType.FAILED, data={"kind": "crashed", "message": 5}
-        ),
+        "failed.detail": Event(boot="b0", seq=9, t_ns=1, type=EventType.FAILED, data={"kind": "crashed", "message": 5}),
         "n_events": Event(boot="b0", seq=9, t_ns=1, type=EventType.DONE, data={}),
         "boots": Event(boot="b0", seq=9, t_ns=1, type=EventType.DONE, data={**seal([]), "boots": ["b0", "c1"]}),
         "host's own": replace(good[0], boot="host"),
