@@ -124,7 +124,8 @@ class _Shop:
             return _pretended(spec)
         if named:
             quants = ", ".join(one.quant for one in named)
-            raise UsageError(f"{self.name} has {spec.model} for {spec.engine} as {quants}, not as {spec.quant}", "")
+            message = f"{self.name} has {spec.model} for {spec.engine} as {quants}, not as {spec.quant}"
+            raise UsageError(message, f"--quant {named[0].quant}")
         raise UsageError(f"{self.name} has no {spec.model!r} for {spec.engine}; {self.said(spec.engine)}", self.bring())
 
     def said(self, engine: str | None = None) -> str:
