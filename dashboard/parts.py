@@ -24,9 +24,9 @@ _CHAR_PX, _CHIP_PX = 8, 26
 MODEBAR = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
 _WIDTHS_PX = {
-    "device": 190, "arm": 210, "model": 170, "ratio": 170, "verdict": 130, "state": 280, "workload": 130,
-    "what happened": 420, "what to try": 420, "kind": 130, "of ceiling": 100, "engine": 160, "command": 420,
-    "launches": 90, "of them failed": 110, "failed": 70, "launch": 130,
+    "device": 130, "arm": 190, "model": 170, "ratio": 140, "verdict": 100, "workload": 120,
+    "what happened": 560, "what to try": 420, "kind": 130, "of ceiling": 80, "engine": 150, "command": 420,
+    "launches": 80, "of them failed": 100,
 }  # fmt: skip
 """Columns whose words would be cut if all were equally wide."""
 

@@ -222,14 +222,19 @@ def _table_row(one: Standing, metric: str, *, is_sustained: bool) -> dict[str, A
         "model": f"{cell.arm.model} {cell.arm.quant}",
         "verdict": Told(word, {"verdict": word.lstrip("▲▼△▽=? ")}),
         "ratio": told(ratio_text(found.ratio), "ratio", found.ratio) if found and found.ratio else None,
-        **{numbers.header(m): rows.with_interval(cell, m, numbers.scale(m)) for m in columns},
+        **_values(cell, columns[:1]),
         "of ceiling": Told(numbers.percent(share), {"bandwidth_utilisation_frac": share}),
+        **_values(cell, columns[1:]),
         "doubt": list(cell.flags),
         "engine": f"{cell.arm.engine} {(cell.machine and cell.machine.engine_version) or ''}".strip(),
         **rows.launches(cell),
         "date": cell.started_at_utc[:10],
         "run": cell.run_id,
     }
+
+
+def _values(cell: CellResult, metrics: Sequence[str]) -> dict[str, Any]:
+    return {numbers.header(m): rows.with_interval(cell, m, numbers.scale(m)) for m in metrics}
 
 
 def _failures(chosen: Chosen | None = None) -> None:
@@ -243,10 +248,10 @@ def _failures(chosen: Chosen | None = None) -> None:
         [
             {
                 "device": one.device,
-                "arm": one.arm_label,
                 "launch": one.launch_id,
-                "launches": one.n_launches,
+                "arm": one.arm_label,
                 "what happened": one.message,
+                "launches": one.n_launches,
                 "what to try": one.remedy,
                 "workload": one.workload,
                 "kind": one.kind,

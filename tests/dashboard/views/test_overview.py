@@ -1,5 +1,6 @@
 """Overview: measured before simulated, a baseline that stands in, filters that reach the failures and carry over."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -138,3 +139,18 @@ def test_the_page_leads_to_what_its_words_mean(database: Database) -> None:
         "entitled",
     ):
         assert f"**{word}**:" in found
+
+
+def test_tables_show_first_what_is_asked_first(failing: str, database: Database) -> None:
+    """At the width of a desk the verdict, its ratio and the ceiling stand whole, and so does what happened."""
+    columns = list(open_page("overview", database("simulated"), shape="64+32").dataframe[0].value.columns)
+    assert columns[:6] == ["device", "model", "verdict", "ratio", "decode tok/s", "of ceiling"]
+    at = open_page("overview", failing)
+    (frame,) = [one for one in at.dataframe if "what happened" in one.value]
+    assert list(frame.value.columns)[:4] == ["device", "launch", "arm", "what happened"]
+    widths = {name: column["width"] for name, column in json.loads(frame.proto.columns).items() if "width" in column}
+    assert widths["what happened"] > 3 * widths["device"]
+
+
+def test_the_pages_say_what_they_are_of(database: Database) -> None:
+    assert any("phibench" in one.value for one in open_page("overview", database("no rows")).sidebar.markdown)

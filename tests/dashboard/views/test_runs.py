@@ -1,6 +1,7 @@
 """Runs: the list, one run in order and live, one launch with its trace; links that lead nowhere say so."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -175,3 +176,8 @@ def test_only_failures_and_one_row_have_their_pages(database: Callable[[str], st
     assert "4 failed (crashed, out_of_memory)" in plain(at.title[0].value)
     at = open_page("runs", database("one row"), launch="one1/1")
     assert at.dataframe
+
+
+def test_the_state_of_a_run_has_room_for_its_words(database: Callable[[str], str]) -> None:
+    frame = open_page("runs", database("simulated")).dataframe[0]
+    assert json.loads(frame.proto.columns)["state"]["width"] >= 7 * len("failed: backend_mismatch")
