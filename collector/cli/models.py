@@ -98,6 +98,8 @@ def remove_model(model: str, *, quant: str | None, is_sure: bool, is_quiet: bool
     from collector.numbers import size
 
     catalog.find(model)
+    if quant is not None:
+        present.check_quant(quant)
     if not is_sure:
         click.confirm(f"Remove {model} {quant or 'in every format'} from {present.cache_dir()}?", abort=True)
     freed = present.remove(model, quant)

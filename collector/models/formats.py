@@ -104,7 +104,7 @@ def check_writable(model_id: str, shape: ModelShape, quant: str) -> None:
     raise ModelError(
         FailureKind.UNSUPPORTED,
         f"{model_id} cannot be written as {form.upper()}: {_WHOSE[form]} has no {shape.architecture} architecture",
-        f"{able}phibench models list --engine {engine}   (those that can)",
+        f"{able}phibench models list --engine {engine}",
     )
 
 

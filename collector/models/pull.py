@@ -185,7 +185,7 @@ def _not_published(entry: CatalogModel, engine: str, quant: str, fitting: list[P
     if quant in formats.QUANTS:
         formats.check_quant(quant, engine)
     have = ", ".join(str(f.quant) for f in fitting)
-    remedy = f"phibench models pull {fitting[0].repo} --quant {quant}   (looks into the repository itself)"
+    remedy = f"phibench models pull {fitting[0].repo} --quant {quant}"
     if formats.format_of_engine(engine) == formats.MLX:  # one repository each
         remedy = f"phibench models pull {entry.id} --engine {engine} --quant {fitting[0].quant}"
     return UsageError(f"the catalogue knows no {quant} of {entry.id} for {engine}; it knows {have}", remedy)
@@ -203,7 +203,7 @@ def _check_quant(config: Mapping[str, Any], chosen: Chosen) -> None:
         raise ModelError(
             FailureKind.UNSUPPORTED,
             f"{chosen.repository.id} is {found}, not {chosen.quant}",
-            f"phibench models pull {chosen.repository.id} --engine mlx   (takes it as it is)",
+            f"phibench models pull {chosen.repository.id} --engine mlx",
         )
 
 

@@ -63,7 +63,7 @@ def test_an_engine_that_comes_with_a_group_of_its_own_is_installed_with_it(monke
     with pytest.raises(RunnerUnavailable) as caught:
         registry.check_available(engine)
     assert caught.value.message == "mlx cannot be used here: the package mlx-cpu is missing"
-    assert caught.value.remedy == 'uv sync --group mlx-cpu (or pip install "mlx-lm[cpu]")'
+    assert caught.value.remedy == 'uv sync --group mlx-cpu\npip install "mlx-lm[cpu]"'
 
 
 @pytest.mark.parametrize("name", registry.ENGINES)

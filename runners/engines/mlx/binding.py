@@ -141,14 +141,14 @@ def _missing_package() -> str | None:
 
 
 def how_to_install() -> str:
-    """The command that makes MLX usable here; where nothing can, what to use instead."""
+    """The commands, one a line, either of which makes MLX usable here; where none can, what to use instead."""
     if _wrong_platform() is not None:
         return "use --engine llama_cpp here"
     if IS_MAC:
         return interpreter.install(DISTRIBUTION)
     if interpreter.is_handed_over():
         return interpreter.install(f"'{DISTRIBUTION}[cpu]'")
-    return f'uv sync --group mlx-cpu (or pip install "{DISTRIBUTION}[cpu]")'
+    return f'uv sync --group mlx-cpu\npip install "{DISTRIBUTION}[cpu]"'
 
 
 def _is_installed(package: str) -> bool:

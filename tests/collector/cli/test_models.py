@@ -115,6 +115,7 @@ def test_show_of_the_catalogue_says_licence_engines_sizes_and_files() -> None:
         (("rm", "phi3-mini-4k"), "there is no model"),
         (("synth", "phi-3-mini-4k", "--quant", "q4_1"), "there is no format"),
         (("rm", "phi-3-mini-4k", "--quant", "q4_1", "--yes"), "there is no format"),
+        (("rm", "phi-3-mini-4k", "--quant", "q4_1"), "there is no format"),
         (("synth", "phi-3-small-8k"), "cannot be written as GGUF"),
     ],
 )

@@ -523,7 +523,7 @@ def test_another_format_of_an_mlx_model_than_it_has_is_refused_before_its_weight
         bring(at, root, MLX, quant="q4_0")
     with pytest.raises(ModelError, match="is mlx_4bit_g64, not mlx_8bit_g64") as caught:
         bring(at, root, MLX, quant="mlx_8bit_g64")
-    assert caught.value.remedy.startswith(f"phibench models pull {MLX} --engine mlx ")
+    assert caught.value.remedy == f"phibench models pull {MLX} --engine mlx"
     assert server.asked(".safetensors") == []
     assert bring(at, root, MLX, quant="mlx_4bit_g64").quant == "mlx_4bit_g64"
 

@@ -424,7 +424,7 @@ def test_mlx_without_the_library_that_computes_is_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(binding, "library_path", lambda: None)
     monkeypatch.setattr(binding, "IS_MAC", False)
     assert "mlx-cpu is missing" in str(binding.unavailable_because())
-    assert binding.how_to_install() == 'uv sync --group mlx-cpu (or pip install "mlx-lm[cpu]")'
+    assert binding.how_to_install() == 'uv sync --group mlx-cpu\npip install "mlx-lm[cpu]"'
     monkeypatch.setattr(interpreter, "is_handed_over", lambda: True)
     assert "uv pip install --python" in binding.how_to_install()
     assert "'mlx-lm[cpu]'" in binding.how_to_install()
