@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, insert, select, update
 
 from collector import schema
 from collector.store import ends, rows
@@ -27,6 +27,15 @@ LAUNCH_COLUMNS = tuple(
     _LAUNCH.c[name] for name in ("key", "state", "n_threads", "job_json", "is_end_waiting", "is_provisional")
 )
 """What :func:`take` needs of a launch."""
+
+
+_OF_BOOT = (_EVENT.c.launch_key == bindparam("launch_key")) & (_EVENT.c.boot == bindparam("boot"))
+_EXTENT = select(func.count(), func.max(_EVENT.c.seq)).where(_OF_BOOT)
+_SEQS = select(_EVENT.c.seq).where(_OF_BOOT).order_by(_EVENT.c.seq)
+_STORED = select(_EVENT.c.seq, _EVENT.c.digest).where(
+    _OF_BOOT, _EVENT.c.seq.between(bindparam("first"), bindparam("last"))
+)
+"""Asked at each accept: a statement that stands ready is bound in a fraction of the time that making one takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +125,11 @@ def _insert_text(table: Table, names: tuple[str, ...], dialect: Dialect) -> tupl
 
 
 def _sort(connection: Connection, launch_key: int, events: Sequence[Event]) -> _Sorted:
-    query = select(_EVENT.c.boot, _EVENT.c.seq, _EVENT.c.digest).where(
-        _EVENT.c.launch_key == launch_key,
-        _EVENT.c.boot.in_({event.boot for event in events}),
-        _EVENT.c.seq.between(min(event.seq for event in events), max(event.seq for event in events)),
-    )
-    known: dict[Key, bytes] = {(row.boot, row.seq): row.digest for row in connection.execute(query)}
+    known: dict[Key, bytes] = {}
+    for boot in {event.boot for event in events}:
+        seqs = [event.seq for event in events if event.boot == boot]
+        asked = {"launch_key": launch_key, "boot": boot, "first": min(seqs), "last": max(seqs)}
+        known |= {(boot, seq): digest for seq, digest in connection.execute(_STORED, asked)}
     fresh, conflicts = [], []
     for event in events:
         key, digest = (event.boot, event.seq), rows.digest(event)
@@ -135,11 +143,11 @@ def _sort(connection: Connection, launch_key: int, events: Sequence[Event]) -> _
 
 def _contiguous(connection: Connection, launch_key: int, boot: str) -> int:
     """Highest seq of a boot up to which nothing is missing, -1 when even 0 is."""
-    of_boot = (_EVENT.c.launch_key == launch_key) & (_EVENT.c.boot == boot)
-    n, highest = connection.execute(select(func.count(), func.max(_EVENT.c.seq)).where(of_boot)).one()
+    asked = {"launch_key": launch_key, "boot": boot}
+    n, highest = connection.execute(_EXTENT, asked).one()
     if n == 0 or n == highest + 1:
         return int(n) - 1
-    seqs = connection.execute(select(_EVENT.c.seq).where(of_boot).order_by(_EVENT.c.seq)).scalars()
+    seqs = connection.execute(_SEQS, asked).scalars()
     return next((i for i, seq in enumerate(seqs) if seq != i), n) - 1
 
 
@@ -158,12 +166,12 @@ def _note_conflicts(connection: Connection, launch_key: int, events: Iterable[Ev
 
 
 def _store(connection: Connection, launch: Any, events: Sequence[Event], n_threads: int | None) -> None:
-    workload = from_wire(Workload, rows.loads(launch.job_json)["workload"])
     insert_rows(connection, _EVENT, [rows.event_row(event, launch.key) for event in events])
-    samples = [
-        rows.sample_row(event, launch.key, workload, n_threads) for event in events if event.type is EventType.ITERATION
-    ]
-    insert_rows(connection, schema.sample, samples)
+    iterations = [event for event in events if event.type is EventType.ITERATION]
+    if iterations:
+        workload = from_wire(Workload, rows.loads(launch.job_json)["workload"])
+        samples = [rows.sample_row(event, launch.key, workload, n_threads) for event in iterations]
+        insert_rows(connection, schema.sample, samples)
     reported = [row for event in events for row in rows.reported_rows(event, launch.key)]
     insert_rows(connection, schema.reported_value, reported)
 

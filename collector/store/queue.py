@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, select, update
 
 from collector import schema
 from collector.store import inbox, phone_events, rows
@@ -33,6 +33,17 @@ from runners.wire import from_wire
 _JOB, _DEVICE, _LAUNCH, _EVENT = schema.job, schema.paired_device, schema.launch, schema.event
 _RENEW_AFTER_S = 30.0
 """A lease is not written anew more often than this just because its phone asks something."""
+
+_JOB_OF = (
+    select(
+        *(_JOB.c[name] for name in ("key", "state", "lease_id", "leased_until_utc", "cancelled_at_utc")),
+        _DEVICE.c.revoked_at_utc,
+    )
+    .join(_DEVICE, _JOB.c.paired_device_key == _DEVICE.c.key)
+    .where(_JOB.c.launch_id == bindparam("launch_id"), _DEVICE.c.id == bindparam("device_id"))
+)
+_LAUNCH_OF = select(*inbox.LAUNCH_COLUMNS).where(_LAUNCH.c.id == bindparam("launch_id"))
+"""Asked for each post: a statement that stands ready is bound in a fraction of the time that making one takes."""
 
 _NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error)
 """What content that no check foresaw can raise on its way into the tables: then the post is refused."""
@@ -131,7 +142,7 @@ class Queue:
             return found
         try:
             with connection.begin_nested():
-                launch = connection.execute(select(*inbox.LAUNCH_COLUMNS).where(_LAUNCH.c.id == post.launch_id)).one()
+                launch = connection.execute(_LAUNCH_OF, {"launch_id": post.launch_id}).one()
                 came = inbox.take(connection, launch, post.events, self._access.now_utc())
         except _NONSENSE as exc:
             return Refusal(code=RefusalCode.BAD_EVENT, message=f"the events cannot be kept: {exc}")
@@ -151,7 +162,10 @@ class Queue:
         if came.end is not None:
             columns = {"state": _end_state(came.end.columns), "leased_until_utc": None}
             connection.execute(update(_JOB).where(_JOB.c.key == job.key).values(columns))
-        elif state is JobState.LEASED or (state is JobState.STALLED and came.n_fresh):
+        elif state is JobState.LEASED:
+            if self._left_s(job.leased_until_utc) < LEASE_TTL_S - _RENEW_AFTER_S:
+                self._renew(connection, job.key)
+        elif state is JobState.STALLED and came.n_fresh:
             self._renew(connection, job.key)
 
 
@@ -179,18 +193,20 @@ def _stall(connection: Connection, now_utc: str) -> None:
 
 
 def _job(connection: Connection, device_id: str, launch_id: str) -> Any:
-    query = select(_JOB, _DEVICE.c.revoked_at_utc).join(_DEVICE, _JOB.c.paired_device_key == _DEVICE.c.key)
-    return connection.execute(query.where(_JOB.c.launch_id == launch_id, _DEVICE.c.id == device_id)).first()
+    return connection.execute(_JOB_OF, {"launch_id": launch_id, "device_id": device_id}).first()
 
 
 def _allowed(connection: Connection, post: Post) -> Any:
     """The job that events belong to, or why they are refused."""
+    job = _job(connection, post.device_id, post.launch_id)
+    if job is not None and job.revoked_at_utc is None:
+        return job
     device = connection.execute(select(_DEVICE.c.revoked_at_utc).where(_DEVICE.c.id == post.device_id)).first()
     if device is None:
         return Refusal(code=RefusalCode.UNKNOWN_DEVICE, message="this device is not paired here")
     if device.revoked_at_utc is not None:
         return Refusal(code=RefusalCode.REVOKED, message="this device was revoked; pair it again")
-    return _job(connection, post.device_id, post.launch_id) or _unknown_launch(post.launch_id)
+    return _unknown_launch(post.launch_id)
 
 
 def _refused(connection: Connection, post: Post, fault: str) -> Refusal:
