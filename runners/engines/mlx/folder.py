@@ -19,7 +19,7 @@ from typing import Any
 from runners.contract import ModelRef
 from runners.errors import FailureKind, ModelError, RunnerUnavailable
 
-AGAIN = "fetch or write the folder again: phibench models rm, then phibench models synth"
+AGAIN = "fetch or write the folder again; phibench models synth MODEL --engine mlx --force writes one"
 _MOST_HEADER_BYTES = 100_000_000
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
