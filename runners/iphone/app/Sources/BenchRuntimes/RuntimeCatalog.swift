@@ -2,7 +2,14 @@
 public enum RuntimeCatalog {
   /// Every runtime whose framework the build could import.
   public static let all: [any LLMRuntime.Type] = {
-    var found: [any LLMRuntime.Type] = [EchoRuntime.self]
+    var found: [any LLMRuntime.Type] = []
+    #if canImport(MLCSwift)
+      found.append(MLCRuntime.self)
+    #endif
+    #if canImport(CoreML)
+      if #available(iOS 18.0, macOS 15.0, *) { found.append(CoreMLRuntime.self) }
+    #endif
+    found.append(EchoRuntime.self)
     return found
   }()
 
