@@ -31,6 +31,7 @@ class ForestRow:
         ratio, ratio_90: to the baseline; None where there is nothing to compare with, and then ``note`` says why.
         points: ratios of the single blocks, drawn as ticks.
         launch: what a click leads to.
+        is_simulated: stands below all that was measured.
     """
 
     label: str
@@ -42,6 +43,7 @@ class ForestRow:
     points: tuple[float, ...] = ()
     note: str = ""
     launch: str = ""
+    is_simulated: bool = False
 
 
 def verdict_text(verdict: Verdict | None) -> str:
@@ -60,7 +62,7 @@ def colour_of(verdict: Verdict | None, colours: Palette) -> str:
 
 def forest(rows: Sequence[ForestRow], colours: Palette, *, axis_title: str, band_frac: float) -> go.Figure:
     """
-    The plot; rows without an interval go last, as their place says nothing.
+    The plot; measured rows first, and of each kind those without an interval last, as their place says nothing.
 
     Args:
         rows: in any order.
@@ -87,10 +89,10 @@ def forest(rows: Sequence[ForestRow], colours: Palette, *, axis_title: str, band
     return found
 
 
-def _order(row: ForestRow) -> tuple[int, float, str]:
+def _order(row: ForestRow) -> tuple[bool, int, float, str]:
     if row.ratio is None:
-        return (2, 0.0, row.label)
-    return (0 if row.ratio.low is not None else 1, -row.ratio.value, row.label)
+        return (row.is_simulated, 2, 0.0, row.label)
+    return (row.is_simulated, 0 if row.ratio.low is not None else 1, -row.ratio.value, row.label)
 
 
 def _span(rows: Sequence[ForestRow], band_frac: float) -> tuple[float, float]:

@@ -160,6 +160,7 @@ def _forest_row(one: Standing, cells: Sequence[CellResult], metric: str) -> Fore
         points=_block_ratios(one, cells, metric),
         note=_note(one, found),
         launch=f"{cell.run_id}/{numbers_of[0]}" if numbers_of else "",
+        is_simulated=one.is_simulated,
     )
 
 

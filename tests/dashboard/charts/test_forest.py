@@ -92,6 +92,13 @@ def test_an_interval_that_does_not_hold_its_value_and_infinity_are_refused() -> 
         finite([1.0, math.inf])
 
 
+def test_what_was_simulated_stands_below_all_that_was_measured() -> None:
+    made_up = row("made up", is_simulated=True, ratio=Estimate(value=1.8, low=1.7, high=1.9, n=40, method=""))
+    bare = row("measured", ratio=None, ratio_90=None, verdict=None, points=())
+    labels = [a.text for a in drawn(made_up, bare).layout.annotations if "<b>" in a.text and a.x == 0]
+    assert [("measured" in text) for text in labels] == [True, False]
+
+
 def test_an_interval_narrower_than_its_marker_is_seen_by_its_caps() -> None:
     narrow = row(ratio=Estimate(value=1.2, low=1.199, high=1.201, n=40, method="exact"), points=())
     found = drawn(narrow).data
