@@ -136,7 +136,7 @@ public actor Courier {
       do {
         switch try await step(&turn, hello, execute) {
         case .went: backoff.reset()
-        case .inVain: try await sleep(backoff.next())
+        case .inVain: try await sleep(min(backoff.next(), max(turn.leftS ?? .infinity, 0.05)))
         case .over(let reason): return reason
         }
       } catch let error as ClientError where error.isTransient {
@@ -172,11 +172,20 @@ public actor Courier {
     }
     if turn.options.isOfflineAfterTake, turn.hasTaken { return .over(.offlineDone) }
     try await uploadAll()
+    return try await poll(turn)
+  }
+
+  private func poll(_ turn: Turn) async throws -> Step {
     let leftS = turn.leftS
-    switch try await take(most: turn.options.takeAtOnce, waitS: min(pollWaitS, max(leftS ?? 25, 0))) {
+    let waitS = min(max(pollWaitS, 1), max(leftS ?? 25, 0))
+    let began = ContinuousClock.now
+    switch try await take(most: turn.options.takeAtOnce, waitS: waitS) {
     case .new: return .went
     case .known: return .inVain
-    case .nothing: return (leftS ?? 1) <= 0 ? .over(.idle) : .went
+    case .nothing:
+      if (leftS ?? 1) <= 0 { return .over(.idle) }
+      // A host that does not wait (it may be about to end) is not to be asked thousands of times a second.
+      return ContinuousClock.now - began < .seconds(waitS / 2) ? .inVain : .went
     }
   }
 }
@@ -184,7 +193,7 @@ public actor Courier {
 /// What one step of the courier came to.
 private enum Step {
   case went
-  /// The host offers again what this phone has: not to be asked at once again.
+  /// The host offers again what this phone has, or does not wait: not to be asked at once again.
   case inVain
   case over(Courier.Reason)
 }

@@ -103,13 +103,12 @@ extension Courier {
   private func uploadAsItGrows(_ folder: LaunchFolder, _ journal: Journal) -> Task<Void, Never> {
     let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     journal.onAppend { signal.yield() }
-    let uploader = uploader
-    let sleep = sleep
+    let (uploader, sleep, say) = (uploader, sleep, say)
     return Task {
       var backoff = Backoff(firstS: 1)
       for await _ in signals {
         do {
-          try await uploader.upload(folder)
+          if try await uploader.upload(folder) { say(.uploaded(launchID: folder.launchID)) }
           backoff.reset()
         } catch let error as ClientError where error.isTransient {
           guard (try? await sleep(backoff.next(after: error))) != nil else { return }

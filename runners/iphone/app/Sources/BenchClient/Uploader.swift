@@ -5,13 +5,12 @@ import Foundation
 ///
 /// Reading and packing cost processor time as well, so each batch passes the gate as a whole.
 struct Uploader: Sendable {
-  static let mostEvents = 1000
-  static let mostBytes = 2 << 20
-  /// What the host takes of one body; an event alone may be larger than a batch.
-  static let mostBodyBytes = 4 << 20
-
   let bridge: Bridge
   let gate: NetworkGate
+  var mostEvents = 1000
+  var mostBytes = 2 << 20
+  /// What the host takes of one body; an event alone may be larger than a batch.
+  var mostBodyBytes = 4 << 20
 
   /// What one batch came to.
   private enum Step {
@@ -63,11 +62,11 @@ struct Uploader: Sendable {
   private func batch(of entries: [JournalIndex.Entry], _ folder: LaunchFolder) throws -> [JournalIndex.Entry]
   {
     var nBytes = 0
-    let batch = entries.prefix(Self.mostEvents).prefix { entry in
+    let batch = entries.prefix(mostEvents).prefix { entry in
       nBytes += entry.range.count + 1
-      return nBytes <= Self.mostBytes || nBytes == entry.range.count + 1
+      return nBytes <= mostBytes || nBytes == entry.range.count + 1
     }
-    if let first = batch.first, first.range.count > Self.mostBodyBytes - 1024 {
+    if let first = batch.first, first.range.count > mostBodyBytes - 1024 {
       throw ClientError.eventTooLarge(launchID: folder.launchID, boot: first.boot, seq: first.seq)
     }
     return Array(batch)

@@ -23,7 +23,7 @@ public enum JSONValue: Hashable, Sendable {
   /// - Throws: ``WireError`` when a number is NaN or infinite.
   public init(encoding value: some Encodable) throws {
     do {
-      self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+      self = try JSONParser.parse(JSONEncoder().encode(value))
     } catch EncodingError.invalidValue(let number, let context) {
       let path = context.codingPath.map(\.stringValue).joined(separator: ".")
       throw WireError(path, "\(number) is no number that can be kept")
@@ -34,7 +34,7 @@ public enum JSONValue: Hashable, Sendable {
   ///
   /// - Throws: ``WireError`` when it is none.
   public init(parsing json: Data) throws {
-    self = try Wire.decode(JSONValue.self, from: json, as: "JSON")
+    self = try JSONParser.parse(json)
   }
 
   /// The record this value stands for.
@@ -77,12 +77,12 @@ extension JSONValue: Codable {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       self = .null
-    } else if let value = try? container.decode(Bool.self) {
-      self = .bool(value)
     } else if let value = try? container.decode(Int.self) {
       self = .int(value)
     } else if let value = try? container.decode(Double.self) {
       self = .double(value)
+    } else if let value = try? container.decode(Bool.self) {
+      self = .bool(value)
     } else if let value = try? container.decode(String.self) {
       self = .string(value)
     } else if let value = try? container.decode([JSONValue].self) {

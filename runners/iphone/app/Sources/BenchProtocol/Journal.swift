@@ -84,10 +84,6 @@ public final class Journal: @unchecked Sendable {
   }
 
   private func sealed(_ body: EventBody) -> EventBody {
-    let boots = index.boots.contains(boot) ? index.boots : index.boots + [boot]
-    let seal = Seal(
-      nEvents: index.entries.count + 1, eventsSHA256: index.hash.hexDigest,
-      boots: boots.count > 1 ? boots : nil)
     switch body {
     case .done: return .done(Done(seal: seal))
     case .failed(var failure):
@@ -95,6 +91,13 @@ public final class Journal: @unchecked Sendable {
       return .failed(failure)
     default: return body
     }
+  }
+
+  private var seal: Seal {
+    let boots = index.boots.contains(boot) ? index.boots : index.boots + [boot]
+    return Seal(
+      nEvents: index.entries.count + 1, eventsSHA256: index.hash.hexDigest,
+      boots: boots.count > 1 ? boots : nil)
   }
 
   private func takeBack(_ wrote: Int, of wanted: Int) -> JournalError {

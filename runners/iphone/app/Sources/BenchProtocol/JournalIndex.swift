@@ -41,8 +41,7 @@ public struct JournalIndex: Sendable {
       let line = data[start..<feed]
       let range = start - data.startIndex..<feed - data.startIndex
       do {
-        let event = try Wire.decode(Event.self, from: Data(line))
-        entries.append(Entry(boot: event.boot, seq: event.seq, type: event.type, range: range))
+        entries.append(try Self.entry(of: Data(line), at: range))
       } catch {
         throw JournalError.damaged(path: path, line: entries.count + 1, reason: "\(error)")
       }
@@ -50,6 +49,14 @@ public struct JournalIndex: Sendable {
       start = data.index(after: feed)
     }
     nWholeBytes = start - data.startIndex
+  }
+
+  private static func entry(of line: Data, at range: Range<Int>) throws -> Entry {
+    let event = try JSONValue(parsing: line)
+    guard let boot = event["boot"]?.stringValue, Identifier.isValid(boot), let seq = event["seq"]?.intValue,
+      seq >= 0, let type = event["type"]?.stringValue
+    else { throw WireError("event", "boot, seq or type is missing") }
+    return Entry(boot: boot, seq: seq, type: EventType(word: type), range: range)
   }
 
   /// The entries of one boot from a number on.

@@ -41,4 +41,22 @@ struct CanonicalTests {
     #expect(try JSONValue.double(1e300).canonical() == Data("1e+300".utf8))
     #expect(try JSONValue.array([.double(0.1), .double(3)]).canonical() == Data("[0.1,3]".utf8))
   }
+
+  @Test func bytesThatAreNoTextAreRefused() {
+    for bytes: [UInt8] in [[0x22, 0xff, 0x22], [0x22, 0xc3, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]] {
+      #expect(throws: WireError.self) { try JSONValue(parsing: Data(bytes)) }
+    }
+  }
+
+  @Test func depthIsBounded() throws {
+    func nested(_ n: Int) -> Data {
+      Data((String(repeating: "[", count: n) + String(repeating: "]", count: n)).utf8)
+    }
+    _ = try JSONValue(parsing: nested(60))
+    #expect(throws: WireError.self) { try JSONValue(parsing: nested(100_000)) }
+  }
+
+  @Test func ofDuplicateNamesTheFirstCounts() throws {
+    #expect(try JSONValue(parsing: Data(#"{"a":1,"a":2}"#.utf8)) == ["a": 1])
+  }
 }
