@@ -35,6 +35,7 @@ let package = Package(
     .testTarget(name: "BenchProbesTests", dependencies: ["BenchC", "BenchProbes"]),
     .testTarget(name: "BenchRuntimesTests", dependencies: ["BenchRuntimes"]),
     .testTarget(name: "BenchCoreTests", dependencies: ["BenchC", "BenchCore"]),
+    .testTarget(name: "BenchPhoneTests", dependencies: ["BenchPhone"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
