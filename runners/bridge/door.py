@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runners.bridge import signing
 from runners.bridge.known import Known, KnownDevices
-from runners.bridge.limits import Limits, Strangers, read_body
+from runners.bridge.limits import Limits, Memory, Part, Strangers, read_body
 from runners.bridge.nonces import Nonces
 from runners.bridge.refusals import Refusals
 from runners.bridge.replies import Refused, storage_fault
@@ -54,14 +54,15 @@ class Door:
         self._limits = limits
         self._now_ms = now_ms
         self._log = log
+        self._memory = Memory(limits.bodies_bytes)
         self._refusals = Refusals(log, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        reply = Reply(send, self._now_ms)
+        reply, part = Reply(send, self._now_ms), self._memory.part()
         try:
-            await self._admit(scope, receive, reply)
+            await self._admit(scope, receive, reply, part)
         except Refused as refused:
             self._refusals.note(refused.code, _address(scope))
             if refused.status == 401:
@@ -69,8 +70,10 @@ class Door:
             await refused.reply()(scope, receive, reply.send)
         except ConnectionError:
             return  # the client went away in the middle of its request
+        finally:
+            part.give_back()
 
-    async def _admit(self, scope: Scope, receive: Receive, reply: "Reply") -> None:
+    async def _admit(self, scope: Scope, receive: Receive, reply: "Reply", part: Part) -> None:
         headers = Headers(scope=scope)
         if scope["path"] in WITHOUT_PROTOCOL:
             self._count_stranger(scope)
@@ -79,19 +82,21 @@ class Door:
         _check_protocol(headers)
         if scope["path"] in UNSIGNED:
             self._count_stranger(scope)
-            body = await read_body(receive, self._limits)
+            body = await read_body(receive, self._limits, part, most_bytes=self._limits.unsigned_bytes)
         else:
-            body = await self._authenticate(scope, headers, receive, reply)
+            body = await self._authenticate(scope, headers, receive, reply, part)
         await self._inner(scope, _replayed(body, receive), reply.send)
 
-    async def _authenticate(self, scope: Scope, headers: Headers, receive: Receive, reply: "Reply") -> bytes:
+    async def _authenticate(
+        self, scope: Scope, headers: Headers, receive: Receive, reply: "Reply", part: Part
+    ) -> bytes:
         """The body of a request that a device of ours has signed; who it is stands in the scope's state then."""
         try:
             signature, device = await self._claimed(headers, reply)
             now_ms = self._now_ms()
             if abs(signature.ts_ms - now_ms) > self._limits.clock_skew_ms:
                 raise _no("stale", "the time of this request is too far from ours; correct the offset, sign it again")
-            body = await read_body(receive, self._limits)
+            body = await read_body(receive, self._limits, part, most_bytes=self._limits.body_bytes)
             target = _target(scope)
             if not signing.is_signed_by(device.key, signature, method=scope["method"], target=target, body=body):
                 raise _no("wrong_signature", "the signature does not fit this request under this device's key")

@@ -18,6 +18,8 @@ class Limits:
 
     Args:
         body_bytes: largest body that is kept; up to four times as much is read and dropped, for the refusal to arrive.
+        unsigned_bytes: the same where no device has signed.
+        bodies_bytes: of all bodies that are held at once.
         body_s: time for a body to arrive.
         head_s: time for the head of a request to arrive, and for the first one of a connection to begin.
         idle_s: how long a connection may stand between two requests.
@@ -32,6 +34,8 @@ class Limits:
     """
 
     body_bytes: int = 4 << 20
+    unsigned_bytes: int = 16 << 10
+    bodies_bytes: int = 128 << 20
     body_s: float = 15.0
     head_s: float = 10.0
     idle_s: float = 60.0
@@ -77,12 +81,51 @@ class Strangers:
         return min(self._burst, level + (self._clock_s() - at_s) * self._per_s)
 
 
-async def read_body(receive: Callable[[], Awaitable[Message]], limits: Limits) -> bytes:
+class Memory:
+    """Memory for bodies, which many connections cannot fill: each request takes its part and gives it back."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self.n_free = n_bytes
+
+    def part(self) -> "Part":
+        """What one request may take of it."""
+        return Part(self)
+
+
+class Part:
+    """The memory that one request has taken."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._n_taken = 0
+
+    def take(self, n_bytes: int) -> None:
+        """
+        Take some more.
+
+        Raises:
+            Refused: all of it is in use.
+        """
+        if n_bytes > self._memory.n_free:
+            text = "too many requests at once; try again in a few seconds"
+            raise Refused(503, "too_many_connections", text, retry_after_s=5, is_last=True)
+        self._memory.n_free -= n_bytes
+        self._n_taken += n_bytes
+
+    def give_back(self) -> None:
+        """The request is over."""
+        self._memory.n_free += self._n_taken
+        self._n_taken = 0
+
+
+async def read_body(
+    receive: Callable[[], Awaitable[Message]], limits: Limits, part: Part, *, most_bytes: int
+) -> bytes:  # fmt: skip
     """
     The body of a request, as far as it may be.
 
     Raises:
-        Refused: 413 when it is larger than allowed, 408 when it does not arrive in time.
+        Refused: 413 when it is larger than allowed, 408 when it does not arrive in time, 503 when there is no memory.
         ConnectionError: the client went away.
     """
     parts: list[bytes] = []
@@ -93,16 +136,17 @@ async def read_body(receive: Callable[[], Awaitable[Message]], limits: Limits) -
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ConnectionResetError
-                part: bytes = message.get("body", b"")
-                n_bytes += len(part)
-                if n_bytes <= limits.body_bytes:
-                    parts.append(part)
+                piece: bytes = message.get("body", b"")
+                n_bytes += len(piece)
+                if n_bytes <= most_bytes:
+                    part.take(len(piece))
+                    parts.append(piece)
                 if not message.get("more_body", False) or n_bytes > 4 * limits.body_bytes:
                     break
     except TimeoutError:
         text = f"the body did not arrive within {limits.body_s:g} s; send less at once"
         raise Refused(408, "too_slow", text, is_last=True) from None
-    if n_bytes > limits.body_bytes:
-        text = f"a body has at most {limits.body_bytes} bytes; send fewer events at once"
+    if n_bytes > most_bytes:
+        text = f"a body has at most {most_bytes} bytes; send fewer events at once"
         raise Refused(413, "too_large", text, is_last=True)
     return b"".join(parts)

@@ -1,7 +1,9 @@
 """`phibench bridge` as a person and a program use it: the real command in a process of its own, a phone on loopback."""
 
+import io
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -216,3 +218,17 @@ def test_two_devices_of_one_name_are_told_apart_by_id(tmp_path: Path, served: tu
 def test_no_device_is_said_so(tmp_path: Path) -> None:
     assert "phibench bridge pair" in run(tmp_path, "devices").stdout
     assert run(tmp_path, "revoke", "x").returncode == 2
+
+
+def test_the_code_is_drawn_in_half_blocks_that_fit_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector.cli import _pairing
+
+    link = f"phibench://pair?v=1&h=192.168.100.200&p=65535&s={'0' * 32}&id={'f' * 32}"
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    lines = _pairing._drawn(link).splitlines()
+    assert 15 <= len(lines) <= 30
+    assert any("\u2580" in line or "\u2584" in line for line in lines)
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert max(map(len, plain)) <= 80
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert _pairing._drawn(link) == ""

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,31 @@ def test_a_flood_of_refusals_is_one_line(short: Served) -> None:
     for _ in range(8):
         call(short.host, short.port, "POST", "/v1/hello", body=b"{}")
     assert len([line for line in short.lines if "unsigned" in line]) == 1
+
+
+def test_a_stranger_may_send_little(short: Served) -> None:
+    assert call(short.host, short.port, "POST", "/v1/pair", body=b" " * (16 << 10) + b"{}").status == 413
+
+
+def test_many_bodies_at_once_do_not_fill_the_memory(tmp_path: Path) -> None:
+    limits = Limits(bodies_bytes=1 << 20, stranger_burst=1000, body_s=5)
+    with serving(MemoryStore(), tmp_path / "bridge", limits) as served, ExitStack() as stack:
+        phone = served.phone()
+        connections, target = [], "/v1/launches/r1/0/events"
+        for _ in range(4):
+            connection = stack.enter_context(socket.create_connection((served.host, served.port), timeout=20))
+            auth = phone.signature("POST", target, b"")
+            head = f"POST {target} HTTP/1.1\r\nHost: x\r\nX-Bench-Protocol: 1\r\nX-Bench-Auth: {auth}\r\n"
+            connection.sendall(head.encode() + b"Content-Length: 400001\r\n\r\n" + b" " * 400_000)
+            connections.append(connection)
+        answers = []
+        for connection in connections:
+            with suppress(ConnectionError):  # a refused one is closed
+                connection.sendall(b" ")
+                answers.append(connection.recv(65536)[9:12])
+        assert set(answers) <= {b"401", b"503", b""}  # what is whole was signed for another body
+        assert b"503" in answers
+        assert phone.post("r1/0", event(0)).status == 404  # and the memory is free again
 
 
 def test_tries_come_back_with_time() -> None:
