@@ -1,5 +1,6 @@
 """What Overview says first: a device against another, an arm against its baseline; never of two kinds. Pure."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,7 +83,7 @@ def _has_interval(row: Row | None) -> bool:
 
 
 def _across(standings: Sequence[Standing], metric: str) -> str | None:
-    """The fastest device against the slowest, with the model and format that most devices have."""
+    """The fastest device against the slowest, with what most devices have; of those, where they differ most."""
     by_model: dict[tuple[str, str], dict[str | None, Standing]] = {}
     for one in sorted(standings, key=lambda s: _value(s, metric)):
         if one.cell.values.get(metric):
@@ -92,8 +93,11 @@ def _across(standings: Sequence[Standing], metric: str) -> str | None:
     wide = {model: best for model, best in by_model.items() if len(best) > 1}
     if not wide:
         return None
-    model, quant = max(wide, key=lambda name: (len(wide[name]), name[0].startswith("phi-3")))
-    ranked = sorted(wide[model, quant].values(), key=lambda s: _value(s, metric))
+    ranking = {name: sorted(best.values(), key=lambda s: _value(s, metric)) for name, best in wide.items()}
+    model, quant = max(
+        ranking, key=lambda name: (len(wide[name]), name[0].startswith("phi-3"), _span(ranking[name], metric))
+    )
+    ranked = ranking[model, quant]
     slow, fast = ranked[0], ranked[-1]
     a, b = named([slow.cell], [fast.cell], (False, False))
     engines = {one.cell.arm.engine for one in (fast, slow)}
@@ -101,6 +105,11 @@ def _across(standings: Sequence[Standing], metric: str) -> str | None:
         a, b = replace(a, name=_name(slow, engines)), replace(b, name=_name(fast, engines))
     engine = f", {engines.pop()}" if len(engines) == 1 else ""
     return f"{model} {quant}{engine}: {findings(compare([(a, b)]), None)[0]}"
+
+
+def _span(ranked: Sequence[Standing], metric: str) -> float:
+    """How many times as fast as the slowest the fastest is."""
+    return _value(ranked[-1], metric) / (_value(ranked[0], metric) or math.inf)
 
 
 def _name(one: Standing, engines: Collection[str]) -> str:
