@@ -50,8 +50,7 @@ extension Courier {
       let live = isOffline ? nil : uploadAsItGrows(folder, journal)
       let fault = await finish(launch, execute)
       journal.onAppend(nil)
-      live?.cancel()
-      await live?.value
+      await settle(live)
       if let fault { throw fault }
     }
     say(.ended(launchID: folder.launchID))
@@ -94,17 +93,29 @@ extension Courier {
     }
   }
 
+  /// Let the last upload come to its end, a moment long; what it does not manage is handed in afterwards.
+  private func settle(_ live: LiveUpload?) async {
+    guard let live else { return }
+    live.signal.finish()
+    let patience = Task { [sleep] in
+      try? await sleep(1)
+      live.task.cancel()
+    }
+    await live.task.value
+    patience.cancel()
+  }
+
   func isCancelled(_ launchID: String) async -> Bool {
     let bridge = bridge
     return (try? await gate.pass { try await bridge.report(launchID).isCancelled }) ?? false
   }
 
   /// Send events as they are written, whenever the gate is open. What fails here is handed in later.
-  private func uploadAsItGrows(_ folder: LaunchFolder, _ journal: Journal) -> Task<Void, Never> {
+  private func uploadAsItGrows(_ folder: LaunchFolder, _ journal: Journal) -> LiveUpload {
     let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     journal.onAppend { signal.yield() }
     let (uploader, sleep, say) = (uploader, sleep, say)
-    return Task {
+    let task = Task {
       var backoff = Backoff(firstS: 1)
       for await _ in signals {
         do {
@@ -118,5 +129,12 @@ extension Courier {
         }
       }
     }
+    return LiveUpload(task: task, signal: signal)
   }
+}
+
+/// The task that sends the events of a running launch, and what tells it that there are some.
+private struct LiveUpload {
+  let task: Task<Void, Never>
+  let signal: AsyncStream<Void>.Continuation
 }
