@@ -125,7 +125,7 @@ def _kv_line(label: str, cells: Sequence[CellResult]) -> KvLine:
     return KvLine(
         label=label,
         symbol=theme.symbol(first.arm.engine),
-        bytes_per_token=physics.kv_bytes_per_token(shape, kv_bytes_per_element(first.arm.options)),
+        bytes_per_token=physics.kv_bytes_per_token(shape, kv_bytes_per_element(first.arm.options, shape.head_dim)),
         context_length=shape.context_length,
         points=tuple(
             KvPoint(
