@@ -15,7 +15,8 @@ struct PhibenchApp: App {
     let state = BatteryState()
     battery = BatteryWatch(state)
     // Documents, so that Finder and the Files app can take the journals and bring models without a network.
-    let folder = URL.documentsDirectory.appendingPathComponent("bench").path
+    let documents = FileManager.default.urls(for: .documentDirectory, in: .userDomainMask)[0]
+    let folder = documents.appendingPathComponent("bench").path
     phone = Result { PhoneModel(home: try Home(path: folder), probe: SystemProbe(battery: state)) }
   }
 

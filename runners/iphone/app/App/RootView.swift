@@ -24,13 +24,13 @@ struct RootView: View {
       }
       .navigationTitle("phibench")
     }
+    // While jobs are taken the screen stays on: in the background nothing is measured.
+    .onChange(of: phone.isRunning) { _, isRunning in UIApplication.shared.isIdleTimerDisabled = isRunning }
     .task { await noteMemoryWarnings() }
   }
 
-  /// While jobs are taken the screen stays on: in the background nothing is measured.
   private func toggle() {
     if phone.isRunning { phone.stop() } else { phone.start() }
-    UIApplication.shared.isIdleTimerDisabled = phone.isRunning
   }
 
   private func noteMemoryWarnings() async {

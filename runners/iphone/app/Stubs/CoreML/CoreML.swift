@@ -21,7 +21,9 @@ open class MLModel: NSObject {
   open var modelDescription: MLModelDescription { fatalError() }
   public static func compileModel(at url: URL) async throws -> URL { fatalError() }
   public func makeState() -> MLState { fatalError() }
-  public func prediction(from input: any MLFeatureProvider, using state: MLState) throws -> any MLFeatureProvider {
+  public func prediction(from input: any MLFeatureProvider, using state: MLState) throws
+    -> any MLFeatureProvider
+  {
     fatalError()
   }
 }
@@ -71,7 +73,9 @@ public final class MLComputePlan {
   public struct DeviceUsage {
     public var preferred: MLComputeDevice { fatalError() }
   }
-  public static func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLComputePlan {
+  public static func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws
+    -> MLComputePlan
+  {
     fatalError()
   }
   public var modelStructure: MLModelStructure { fatalError() }

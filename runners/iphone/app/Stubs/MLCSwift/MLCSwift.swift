@@ -16,7 +16,8 @@ public class MLCEngine {
 
     public func create(
       messages: [ChatCompletionMessage], model: String? = nil, frequency_penalty: Float? = nil,
-      presence_penalty: Float? = nil, logprobs: Bool = false, top_logprobs: Int = 0, logit_bias: [Int: Float]? = nil,
+      presence_penalty: Float? = nil, logprobs: Bool = false, top_logprobs: Int = 0,
+      logit_bias: [Int: Float]? = nil,
       max_tokens: Int? = nil, n: Int = 1, seed: Int? = nil, stop: [String]? = nil, stream: Bool = true,
       stream_options: StreamOptions? = nil, temperature: Float? = nil, top_p: Float? = nil
     ) async -> AsyncStream<ChatCompletionStreamResponse> { fatalError() }
@@ -42,7 +43,9 @@ public enum ChatCompletionMessageContent: Codable {
 public struct ChatCompletionMessage: Codable {
   public var role: ChatCompletionRole
   public var content: ChatCompletionMessageContent?
-  public init(role: ChatCompletionRole, content: [[String: String]]? = nil, name: String? = nil) { fatalError() }
+  public init(role: ChatCompletionRole, content: [[String: String]]? = nil, name: String? = nil) {
+    fatalError()
+  }
   public init(role: ChatCompletionRole, content: String, name: String? = nil) { fatalError() }
 }
 
