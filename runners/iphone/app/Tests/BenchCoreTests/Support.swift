@@ -55,6 +55,7 @@ struct Rig {
       box: try BlackBox(path: scratch.path + "/box", boot: boot), network: NetworkGate(),
       control: LaunchControl(),
       appVersion: "test", isReload: false, models: ModelShelf(path: scratch.path + "/Models"), onStuck: {})
+    context.graceS = 600  // on a busy machine a runtime that listens comes back late, but it comes back
   }
 
   func run(_ job: Job) async throws -> LaunchOutcome {
