@@ -12,8 +12,9 @@ import uvicorn
 
 from runners.bridge import connections
 from runners.bridge import folder as folders
+from runners.bridge.app import Application
 from runners.bridge.folder import Running
-from runners.bridge.server import Application, Around
+from runners.bridge.server import Around
 
 DEFAULT_PORT = 8765
 LOOPBACK = "127.0.0.1"

@@ -1,5 +1,5 @@
 """
-The application: each call of the wire, behind the door.
+What each call of the wire does.
 
 A handler reads its body, asks the queue or the devices, and says what came of it. Storage is blocking and runs in
 threads; whatever it raises becomes 503, and the phone keeps its journal.
@@ -10,24 +10,17 @@ import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import FastAPI, Query, Request
-from fastapi import Path as InPath
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from runners.bridge import bodies, document, pairing
+from runners.bridge import bodies, pairing
 from runners.bridge import folder as folders
-from runners.bridge.door import Door
 from runners.bridge.keys import Keys
 from runners.bridge.known import Known, KnownDevices
-from runners.bridge.limits import Limits, Strangers
-from runners.bridge.nonces import Nonces
+from runners.bridge.limits import Limits
 from runners.bridge.pairing import PairRequest
 from runners.bridge.replies import Refused, as_json, storage_fault
 from runners.bridge.room import Room
@@ -36,8 +29,6 @@ from runners.bridging import JobQueue, LeasedJob, PairedDevices, Refusal, Refusa
 from runners.wire import to_wire
 
 T = TypeVar("T")
-Number = Annotated[str, InPath(pattern=r"^(0|[1-9][0-9]{0,8})$")]
-RunId = Annotated[str, InPath(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 _STATUS = {
     RefusalCode.UNKNOWN_LAUNCH: 404,
     RefusalCode.BAD_EVENT: 422,
@@ -206,91 +197,6 @@ class Bridge:
             raise storage_fault() from exc
 
 
-class Application:
-    """The whole of it for a server of ASGI: calls behind the door."""
-
-    def __init__(self, around: Around) -> None:
-        bridge, limits = Bridge(around), around.limits
-        lifetime_ms = limits.clock_skew_ms + 1000
-        self._nonces = Nonces.open(around.folder / "nonces", lifetime_ms=lifetime_ms, now_ms=around.now_ms())
-        self._writer = bridge.writer
-        self._door = Door(
-            _routes(bridge),
-            known=bridge.known,
-            nonces=self._nonces,
-            limits=limits,
-            now_ms=around.now_ms,
-            log=around.log,
-            strangers=Strangers(limits.stranger_burst, limits.strangers_per_s, time.monotonic),
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._door(scope, receive, send)
-
-    def close(self) -> None:
-        """Wait for what is being written, let go of files."""
-        self._writer.close()
-        self._nonces.close()
-
-
-def _routes(bridge: Bridge) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.openapi = lambda: document.document(_version())  # type: ignore[method-assign]
-    _add_error_handlers(app)
-
-    @app.get("/v1/time")
-    async def _time() -> Response:
-        return await bridge.time()
-
-    @app.post("/v1/pair")
-    async def _pair(request: Request) -> Response:
-        return await bridge.pair(request)
-
-    @app.post("/v1/hello")
-    async def _hello(request: Request) -> Response:
-        return await bridge.hello(request)
-
-    @app.get("/v1/jobs/next")
-    async def _next(
-        request: Request,
-        wait: Annotated[int, Query(ge=0, le=25)] = 0,
-        max: Annotated[int, Query(ge=1, le=16)] = 1,  # noqa: A002  # the wire's word
-    ) -> Response:
-        return await bridge.next_jobs(request, wait, max)
-
-    @app.get("/v1/jobs/{run_id}/{number}")
-    async def _status(request: Request, run_id: RunId, number: Number) -> Response:
-        return await bridge.status(request, f"{run_id}/{number}")
-
-    @app.post("/v1/launches/{run_id}/{number}/events")
-    async def _events(request: Request, run_id: RunId, number: Number) -> Response:
-        return await bridge.events(request, f"{run_id}/{number}")
-
-    @app.post("/v1/jobs/{run_id}/{number}/release")
-    async def _release(request: Request, run_id: RunId, number: Number) -> Response:
-        return await bridge.release(request, f"{run_id}/{number}")
-
-    return app
-
-
-def _add_error_handlers(app: FastAPI) -> None:
-    @app.exception_handler(Refused)
-    async def _refuse(_: Request, refused: Refused) -> Response:
-        return refused.reply()
-
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(_: Request, exc: RequestValidationError) -> Response:
-        first = exc.errors()[0]
-        return Refused(422, "bad_value", f"{first['loc'][-1]}: {first['msg']}").reply()
-
-    @app.exception_handler(HTTPException)
-    async def _plain(_: Request, exc: HTTPException) -> Response:
-        codes = {404: "not_found", 405: "not_allowed"}
-        reply = Refused(exc.status_code, codes.get(exc.status_code, "refused"), "there is no such call").reply()
-        reply.headers.update(exc.headers or {})
-        return reply
-
-
 def _device(request: Request) -> Known:
     device: Known = request.state.device
     return device
@@ -302,10 +208,3 @@ def _refused(refusal: Refusal) -> Refused:
 
 def _unknown_launch(launch_id: str) -> Refused:
     return Refused(404, str(RefusalCode.UNKNOWN_LAUNCH), f"this device has no launch {launch_id}")
-
-
-def _version() -> str:
-    try:
-        return version("phibench")
-    except PackageNotFoundError:  # run from a copy
-        return "0"

@@ -1,17 +1,20 @@
 """What a stranger may cost: seconds, connections, tries. The server's own bounds end each wait here."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_store import MemoryStore, job
 from phone import call, event
 from served import Served, serving
 
-from runners.bridge.limits import Limits, Strangers
+from runners.bridge.limits import Limits, Memory, Part, Strangers, read_body
+from runners.bridge.replies import Refused
 
 Opened = Callable[[], socket.socket]
 HEAD = b"POST /v1/pair HTTP/1.1\r\nHost: x\r\nX-Bench-Protocol: 1\r\n"
@@ -143,25 +146,32 @@ def test_a_stranger_may_send_little(short: Served) -> None:
     assert call(short.host, short.port, "POST", "/v1/pair", body=b" " * (16 << 10) + b"{}").status == 413
 
 
-def test_many_bodies_at_once_do_not_fill_the_memory(tmp_path: Path) -> None:
-    limits = Limits(bodies_bytes=1 << 20, stranger_burst=1000, body_s=5)
-    with serving(MemoryStore(), tmp_path / "bridge", limits) as served, ExitStack() as stack:
+def test_many_bodies_at_once_do_not_fill_the_memory() -> None:
+    memory, limits = Memory(1000), Limits()
+
+    def body_of(n_bytes: int, part: Part) -> bytes:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b" " * n_bytes, "more_body": False}
+
+        return asyncio.run(read_body(receive, limits, part, most_bytes=limits.body_bytes))
+
+    first, second = memory.part(), memory.part()
+    assert len(body_of(600, first)) == 600
+    with pytest.raises(Refused) as caught:
+        body_of(600, second)
+    assert caught.value.status == 503
+    first.give_back()
+    assert len(body_of(600, second)) == 600
+
+
+def test_a_request_gives_its_memory_back_however_it_ends(tmp_path: Path) -> None:
+    limits = Limits(bodies_bytes=100_000, stranger_burst=1000)
+    with serving(MemoryStore(), tmp_path / "bridge", limits) as served:
         phone = served.phone()
-        connections, target = [], "/v1/launches/r1/0/events"
         for _ in range(4):
-            connection = stack.enter_context(socket.create_connection((served.host, served.port), timeout=20))
-            auth = phone.signature("POST", target, b"")
-            head = f"POST {target} HTTP/1.1\r\nHost: x\r\nX-Bench-Protocol: 1\r\nX-Bench-Auth: {auth}\r\n"
-            connection.sendall(head.encode() + b"Content-Length: 400001\r\n\r\n" + b" " * 400_000)
-            connections.append(connection)
-        answers = []
-        for connection in connections:
-            with suppress(ConnectionError):  # a refused one is closed
-                connection.sendall(b" ")
-                answers.append(connection.recv(65536)[9:12])
-        assert set(answers) <= {b"401", b"503", b""}  # what is whole was signed for another body
-        assert b"503" in answers
-        assert phone.post("r1/0", event(0)).status == 404  # and the memory is free again
+            assert phone.send("POST", "/v1/hello", raw=b" " * 60_000).status == 400
+            assert call(served.host, served.port, "POST", "/v1/pair", body=b" " * 60_000).status == 413
+        assert phone.send("POST", "/v1/hello", raw=b" " * 100_001).code == "too_many_connections"
 
 
 def test_tries_come_back_with_time() -> None:
