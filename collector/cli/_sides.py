@@ -71,7 +71,8 @@ def resolve(reader: Reader, words: Sequence[str]) -> Asked:
     """
     if len(words) > 3:
         raise UsageError(f"compare takes at most RUN, A and B; these are {len(words)} words", EXAMPLE)
-    queries = [parse(word) for word in words]
+    options = reader.option_names() if any("=" in word for word in words) else ()
+    queries = [parse(word, options) for word in words]
     finder = _Finder(reader)
     if len(words) < 2:
         return _whole_run(finder, queries[0] if queries else parse("last"))

@@ -4,7 +4,7 @@ What a person writes to name an arm, and the arms that it fits: ``quant=q4_0,thr
 Pure: text and cells in, cells out. Which runs are looked at is decided by the caller.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.errors import UsageError
@@ -44,9 +44,12 @@ class Query:
         return bool(self.runs) and not self.wanted
 
 
-def parse(text: str) -> Query:
+def parse(text: str, options: Collection[str] = ()) -> Query:
     """
     A side from its text: ``field=value`` with commas between, or the name of a run or baseline.
+
+    Args:
+        options: of engines that are not of this machine, as far as arms were given any: a phone has its own.
 
     Raises:
         UsageError: an unknown field or metric, a field twice, a field without a value.
@@ -60,7 +63,7 @@ def parse(text: str) -> Query:
             raise UsageError(f"{text!r}: {word!r} is no field=value", EXAMPLE)
         if name in given:
             raise UsageError(f"{text!r} names {name} twice", "name an arm by each field once")
-        _check_field(name)
+        _check_field(name, options)
         given[name] = value
     if given.get("metric", next(iter(BY_NAME))) not in BY_NAME:
         near = [name for name in BY_NAME if given["metric"] in name]
@@ -144,8 +147,9 @@ def _runs(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split("+") if part)
 
 
-def _check_field(name: str) -> None:
-    known = [*FIELDS, *dict.fromkeys(option for engine in registry.ENGINES for option in registry.load(engine).options)]
+def _check_field(name: str, options: Collection[str]) -> None:
+    here = (option for engine in registry.ENGINES for option in registry.load(engine).options)
+    known = [*FIELDS, *dict.fromkeys([*here, *options])]
     if name not in known:
         hint = registry.did_you_mean(name, dict.fromkeys(known))
         fields = f"Fields are: {', '.join(FIELDS)}, and every option of an engine."

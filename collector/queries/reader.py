@@ -173,6 +173,12 @@ class Reader:
         with database.speaking(self._url), self._connect() as connection:
             return pages.history(connection, one)
 
+    def option_names(self) -> frozenset[str]:
+        """The engine options that any arm was given, those of phones among them."""
+        with database.speaking(self._url), self._connect() as connection:
+            texts = connection.execute(select(schema.arm.c.options_json).distinct()).scalars()
+            return frozenset(name for text in texts for name in json.loads(text))
+
     def counts(self, run_ids: Sequence[str]) -> dict[str, LaunchCounts]:
         """By run: how its launches ended; runs without any are left out."""
         with database.speaking(self._url), self._connect() as connection:

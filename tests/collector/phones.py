@@ -25,7 +25,9 @@ HELLO = PhoneHello(
     device=PHONE,
     runtimes=(
         RuntimeFacts(engine="mlc", version="0.1", formats=("mlc",), options=("context_window",)),
-        RuntimeFacts(engine="echo", version="1", formats=("none",), options=("seed", "ttft_s"), is_simulated=True),
+        RuntimeFacts(
+            engine="echo", version="1", formats=("none",), options=("seed", "ttft_s", "phone_only"), is_simulated=True
+        ),
     ),
     models=(PHI,),
 )

@@ -37,7 +37,7 @@ def serving(cwd: Path) -> Iterator[None]:
 def at_pace(phone: Phone, leased: LeasedJob) -> None:
     """A second arm is slower; one number differs a little from launch to launch."""
     number = int(leased.job.launch_id.rpartition("/")[2])
-    gap_ns = (100_000_000 if leased.job.options.get("seed") == 1 else 130_000_000) + number * 10_000
+    gap_ns = (100_000_000 if leased.job.options.get("phone_only") == 1 else 130_000_000) + number * 10_000
     trace = make_trace(gap_ns=gap_ns, cpu_time_ns=None)
     phone.measure(leased, traces=(trace, trace), device=_device(phone))
 
@@ -49,7 +49,7 @@ def _device(phone: Phone):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return found.hello.device
 
 
-TWO_ARMS = ("--arm", "engine=echo model=m seed=1", "--arm", "engine=echo model=m seed=2")
+TWO_ARMS = ("--arm", "engine=echo model=m phone_only=1", "--arm", "engine=echo model=m phone_only=2")
 
 
 def test_a_suite_of_two_arms_on_a_phone_is_compared_exported_and_shown(store: Store, tmp_path: Path) -> None:
@@ -67,6 +67,7 @@ def test_a_suite_of_two_arms_on_a_phone_is_compared_exported_and_shown(store: St
         assert "ungated" not in launch["flags"]
     compared = phibench("compare", cwd=tmp_path).stdout
     assert "slower" in compared
+    assert "slower" in phibench("compare", "phone_only=1", "phone_only=2", cwd=tmp_path).stdout
     assert "iPhone 14 Pro" in phibench("list", cwd=tmp_path).stdout + phibench("show", "last", cwd=tmp_path).stdout
     exported = phibench("export", "csv", "-", "--long", cwd=tmp_path).stdout
     rows = list(csv.DictReader(io.StringIO(exported)))
