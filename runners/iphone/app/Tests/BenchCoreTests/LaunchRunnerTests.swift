@@ -122,12 +122,14 @@ import Testing
   }
 
   @Test func aSilentRuntimeThatListensIsTimedOut() async throws {
-    let rig = try Rig()
-    guard case .failed(let failure) = try await rig.run(echoJob(["decode_tok_per_s": 0.01], timeoutS: 2))
+    var rig = try Rig()
+    rig.context.graceS = 600  // it comes back, however busy the machine is
+    guard case .failed(let failure) = try await rig.run(echoJob(["decode_tok_per_s": 0.01], timeoutS: 1))
     else {
       throw RunFailure(.protocolError, "the launch did not fail")
     }
-    #expect(failure.kind == .timedOut && failure.phase == .warmup)
+    #expect(failure.kind == .timedOut)
+    #expect(try rig.steps().last == "failed")
   }
 
   @Test func aRuntimeThatHangsIsGivenUpWithItsLaunchEnded() async throws {
