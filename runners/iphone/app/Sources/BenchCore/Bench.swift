@@ -10,6 +10,7 @@ struct Bench: Sendable {
   let context: LaunchContext
   let runtime: any LLMRuntime
   let watch: Watch
+  let readings: LaunchReadings
   let counter: TokenCounter
 
   /// In a launch with a duration the device is looked at this often, between two generations.
@@ -102,7 +103,7 @@ struct Bench: Sendable {
   }
 
   private func look(_ phase: Phase?, _ hottest: ThermalState? = nil) throws {
-    var reading = context.probe.reading()
+    var reading = readings.now()
     if let hottest { reading.thermalState = hottest.word }
     try record(.reading(ReadingReport(reading: reading, phase: phase)))
   }

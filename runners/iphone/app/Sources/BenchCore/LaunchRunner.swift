@@ -58,7 +58,7 @@ public struct LaunchRunner: Sendable {
       .hello(
         Hello(
           device: context.probe.snapshot(context.identity), engine: try? engine.get().description.engineFacts,
-          reading: hello, startedAtUTC: Self.now(), appVersion: context.appVersion)))
+          reading: hello.beforeLaunch, startedAtUTC: Self.now(), appVersion: context.appVersion)))
     let runtime = try engine.get()
     try refuse(runtime.description)
     try await passGate()
@@ -84,16 +84,18 @@ public struct LaunchRunner: Sendable {
       timeoutS: job.timeoutS, graceS: context.graceS
     ) { giveUp($0) }
     watch.start()
+    let readings = LaunchReadings(probe: context.probe, watch: watch, atStart: hello)
     let bench = Bench(
-      job: job, journal: journal, context: context, runtime: runtime, watch: watch, counter: counter)
+      job: job, journal: journal, context: context, runtime: runtime, watch: watch, readings: readings,
+      counter: counter)
     do {
       try await bench.load(description)
       try await bench.generateAll()
-      try report(watch, from: hello)
+      try report(readings)
       try record(.done(Done()))
     } catch {
       watch.stop()
-      if !(error is JournalError) { try? report(watch, from: hello) }
+      if !(error is JournalError) { try? report(readings) }
       await runtime.unload()
       throw error
     }
@@ -120,12 +122,9 @@ public struct LaunchRunner: Sendable {
   private static let keptAtMost = 100 << 20
 
   /// The final reading: totals and peaks over the whole launch.
-  private func report(_ watch: Watch, from hello: Reading) throws {
-    var reading = context.probe.reading()
-    watch.currentPeaks().put(into: &reading)
-    reading.countFrom(hello)
+  private func report(_ readings: LaunchReadings) throws {
     try record(
-      .reading(ReadingReport(reading: reading, phase: context.box.current.phase, isFinal: true)))
+      .reading(ReadingReport(reading: readings.now(), phase: context.box.current.phase, isFinal: true)))
   }
 
   /// The runtime neither answers nor comes back: the launch is ended without it, and then the process.
@@ -146,7 +145,8 @@ public struct LaunchRunner: Sendable {
     try record(
       .reading(
         ReadingReport(
-          reading: admission.reading, phase: .gate, waitedS: admission.waitedS, unmet: admission.unmet,
+          reading: admission.reading.beforeLaunch, phase: .gate, waitedS: admission.waitedS,
+          unmet: admission.unmet,
           unknown: admission.unknown)))
   }
 

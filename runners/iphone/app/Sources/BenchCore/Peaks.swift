@@ -45,7 +45,42 @@ struct Peaks: Sendable {
   }
 }
 
+/// What a launch says of memory and effort: its own, never that of an earlier launch of the same process.
+///
+/// The host takes the highest reading of a launch for its peak, so this holds for every reading and not for the last
+/// one alone.
+struct LaunchReadings: Sendable {
+  let probe: any DeviceProbe
+  let watch: Watch
+  /// As the launch began.
+  let atStart: Reading
+
+  /// The device and the launch, now.
+  func now() -> Reading {
+    var reading = probe.reading()
+    watch.currentPeaks().put(into: &reading)
+    reading.countFrom(atStart)
+    return reading
+  }
+}
+
 extension Reading {
+  /// The device without what the process did before the launch began.
+  var beforeLaunch: Reading {
+    var reading = self
+    reading.peakRssBytes = nil
+    reading.peakAnonBytes = nil
+    reading.peakFileBytes = nil
+    reading.peakFootprintBytes = nil
+    reading.cpuUserS = nil
+    reading.cpuSystemS = nil
+    reading.nMinorFaults = nil
+    reading.nMajorFaults = nil
+    reading.nVoluntarySwitches = nil
+    reading.nInvoluntarySwitches = nil
+    return reading
+  }
+
   /// What the system accounted to the process since an earlier reading, in place of the sums since its start.
   mutating func countFrom(_ earlier: Reading) {
     func since<T: AdditiveArithmetic>(_ now: T?, _ then: T?) -> T? {

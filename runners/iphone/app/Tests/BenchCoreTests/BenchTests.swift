@@ -130,6 +130,24 @@ private actor SpyRuntime: LLMRuntime {
     #expect(final.data["reading"]?["peak_footprint_bytes"] == .int(900 << 20))
   }
 
+  @Test func noReadingOfALaunchTellsOfAnEarlierOne() async throws {
+    let rig = try Rig()
+    rig.probe.set { reading, memory in
+      (memory.footprintBytes, memory.peakFootprintBytes) = (100 << 20, 5 << 30)  // an earlier, larger model
+      (memory.rssBytes, memory.peakRssBytes) = (100 << 20, 5 << 30)
+      (reading.cpuUserS, reading.nMinorFaults) = (1000, 1_000_000)
+    }
+    #expect(try await rig.run(echoJob(gate: Gate(longestWaitS: 1))) == .done)
+    let told = try rig.events().compactMap { $0.data["reading"]?.objectValue }
+    #expect(told.count == 4)  // hello, gate, load, final
+    for reading in told {
+      #expect(reading["peak_footprint_bytes"]?.intValue ?? 0 <= 100 << 20)
+      #expect(reading["peak_rss_bytes"]?.intValue ?? 0 <= 100 << 20)
+      #expect(reading["cpu_user_s"]?.doubleValue ?? 0 < 1 && reading["n_minor_faults"]?.intValue ?? 0 < 1)
+    }
+    #expect(told[3]["peak_footprint_bytes"] == .int(100 << 20) && told[3]["cpu_user_s"] == 0)
+  }
+
   @Test func heatInAGenerationIsWrittenAfterIt() async throws {
     let rig = try Rig()
     rig.probe.set { reading, _ in reading.thermalState = "fair" }
