@@ -46,7 +46,7 @@ def gather(connection: Connection, launch: Any) -> Evidence:
     """The evidence of a launch as it is stored, in the contract's types."""
     wanted = (EventType.HELLO, EventType.LOADED, EventType.READING, EventType.ITERATION)
     query = (
-        select(_EVENT.c.type, _EVENT.c.t_ns, _EVENT.c.data_json, _SAMPLE.c.packed_times)
+        select(_EVENT.c.boot, _EVENT.c.seq, _EVENT.c.type, _EVENT.c.t_ns, _EVENT.c.data_json, _SAMPLE.c.packed_times)
         .outerjoin(
             _SAMPLE,
             (_SAMPLE.c.launch_key == _EVENT.c.launch_key)
@@ -57,7 +57,8 @@ def gather(connection: Connection, launch: Any) -> Evidence:
         .order_by(_EVENT.c.key)
     )
     found = [
-        _Stored(row.type, row.t_ns, rows.loads(row.data_json), row.packed_times) for row in connection.execute(query)
+        _Stored(row.boot, row.seq, row.type, row.t_ns, rows.loads(row.data_json), row.packed_times)
+        for row in connection.execute(query)
     ]
     hello: dict[str, Any] = next((e.data for e in found if e.type == EventType.HELLO), {})
     loaded = next((e.data for e in found if e.type == EventType.LOADED), None)
@@ -68,7 +69,7 @@ def gather(connection: Connection, launch: Any) -> Evidence:
         device=from_wire(DeviceSnapshot, hello["device"]) if hello else None,
         engine=from_wire(EngineFacts, hello["engine"]) if hello.get("engine") else None,
         gate=_gate(found),
-        before=from_wire(Reading, hello["reading"]) if hello.get("reading") else None,
+        before=_before(found),
         loaded=None if loaded is None else from_wire(Loaded, loaded),
         readings=tuple(TimedReading(t_ns=e.t_ns, reading=from_wire(Reading, e.data["reading"])) for e in readings),
         traces=tuple(trace_of(e.data, e.packed_times) for e in iterations if not e.data["is_warmup"]),
@@ -79,6 +80,8 @@ def gather(connection: Connection, launch: Any) -> Evidence:
 class _Stored(NamedTuple):
     """An event as the database gives it."""
 
+    boot: str
+    seq: int
     type: str
     t_ns: int
     data: dict[str, Any]
@@ -91,6 +94,21 @@ def _gate(events: Iterable[_Stored]) -> GateEvidence | None:
     if not seen:
         return None
     return GateEvidence(reading=from_wire(Reading, seen[-1]["reading"]), unmet=tuple(seen[-1].get("unmet") or ()))
+
+
+def _before(events: Iterable[_Stored]) -> Reading | None:
+    """
+    How the device was as its worker began.
+
+    A phone says hello and then waits at its gate, where it may cool down: of it the gate's last word counts alone.
+    """
+    found = list(events)
+    hello = next((e for e in found if e.type == EventType.HELLO), None)
+    if hello is None or not hello.data.get("reading"):
+        return None
+    gates = (e for e in found if e.type == EventType.READING and e.data.get("phase") == Phase.GATE)
+    is_older = any(gate.boot == hello.boot and gate.seq > hello.seq for gate in gates)
+    return None if is_older else from_wire(Reading, hello.data["reading"])
 
 
 def trace_of(data: dict[str, Any], packed_times: bytes) -> Trace:

@@ -170,6 +170,19 @@ def test_deliveries_of_several_tokens_survive_the_seal(db: str, phone: Phone, pu
         assert Flag.CHUNKED in reader.launch("run1/1").launch.flags
 
 
+@pytest.mark.parametrize(("at_gate", "is_hot"), [("nominal", False), ("fair", True)])
+def test_a_phone_that_cooled_at_its_gate_began_cool(
+    db: str, phone: Phone, put: Put, at_gate: str, is_hot: bool
+) -> None:  # fmt: skip
+    gate = {"reading": {"thermal_state": at_gate}}
+    hello, *events, _ = phone_events(put(), gate=gate)
+    events = [replace(hello, data={**hello.data, "reading": {"thermal_state": "serious"}}), *events]
+    end = Event(boot="b0", seq=len(events), t_ns=2 * 10**9, type=EventType.DONE, data=seal(events))
+    assert phone.post("run1/1", [*events, end])
+    with Reader.open(db) as reader:
+        assert (Flag.HOT in reader.launch("run1/1").launch.flags) is is_hot
+
+
 def test_a_lease_that_ran_out_is_stalled_and_an_event_brings_it_back(
     dates: Dates, db: str, phone: Phone, put: Put
 ) -> None:
