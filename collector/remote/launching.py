@@ -9,7 +9,7 @@ from threading import Event as Cancel
 from collector import gates, numbers
 from collector.errors import StoreError
 from collector.store.orders import Look, Orders
-from runners.bridging import HOST_BOOT, JobState, PairedDevice
+from runners.bridging import HOST_BOOT, LEASE_TTL_S, JobState, PairedDevice
 from runners.contract import Event, EventType, Gate, Job, Phase, Reading
 from runners.errors import FailureKind
 from runners.wire import from_wire
@@ -153,13 +153,23 @@ class _Watch:
             return self._stopped_by_hand(look)
         if look.state is JobState.CANCELLED:
             return self._ours(FailureKind.CANCELLED, "cancelled in another process", "phibench run --resume")
-        longest_s = self.job.timeout_s + (self.job.duration_s or 0.0)
         if not self._is_taken(look):
+            longest_s = self.job.timeout_s + (self.job.duration_s or 0.0)
             message = f"{name} did not take the launch within {numbers.duration(longest_s)}"
             return self._lost(message) if silent_s >= longest_s else None
-        if look.state is JobState.STALLED or silent_s >= longest_s:
+        if silent_s >= self._longest_silence_s():
             return self._lost(f"{name} gave no sign for {numbers.duration(max(silent_s, 0.0))} in the launch")
         return None
+
+    def _longest_silence_s(self) -> float:
+        """
+        How long a phone that works may say nothing: from the load to the end its network is closed.
+
+        The lease does not count here: a sustained launch outlives it, and the phone comes back to it.
+        """
+        n_steps = 1 + self.job.n_warmups + self.job.n_iterations
+        steps_s = min(self.job.timeout_s * n_steps, max(self.job.timeout_s, LEASE_TTL_S))
+        return steps_s + (self.job.duration_s or 0.0)
 
     def _is_taken(self, look: Look) -> bool:
         return self.has_begun or look.state not in {JobState.QUEUED, JobState.CANCELLED}

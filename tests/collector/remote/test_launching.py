@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from threading import Event as Cancel
 from typing import Any
 
@@ -124,6 +125,35 @@ def test_a_phone_that_falls_silent_is_lost_and_its_late_upload_wins(world: World
     assert found.is_cancelled
     world.send(events[5:])()
     assert ended(db) == ("done", None)
+
+
+def test_a_sustained_launch_may_outlive_its_lease(world: World, db: str) -> None:
+    job = world.job(duration_s=1200.0)
+    events = phone_events(job)
+
+    def run_out() -> None:
+        world.now_s += 1800
+        with Store.open(db, now=lambda: datetime.now(UTC) + timedelta(seconds=1800)) as later:
+            found = later.queue.status(world.phone.device_id, "run1/1")
+        assert found is not None
+        assert found.state is JobState.STALLED
+
+    world.steps = [world.take, world.send(events[:4]), run_out, lambda: None, world.send(events[4:])]
+    assert list(world.launch(job)) == events
+    assert world.state() is JobState.DONE
+
+
+def test_the_longest_silence_of_a_step_is_not_that_of_a_phone(world: World) -> None:
+    job = world.job(timeout_s=60.0, n_warmups=1, n_iterations=3)
+    events = phone_events(job)
+    world.steps = [
+        world.take,
+        world.send(events[:4]),
+        lambda: setattr(world, "now_s", world.now_s + 250),  # a load and four generations, none of them over 60 s
+        lambda: None,
+        world.send(events[4:]),
+    ]
+    assert list(world.launch(job)) == events
 
 
 def test_any_event_is_a_sign_of_life(world: World) -> None:
