@@ -93,19 +93,18 @@ class Door:
         """The body of a request that a device of ours has signed; who it is stands in the scope's state then."""
         try:
             signature, device = await self._claimed(headers, reply)
-            now_ms = self._now_ms()
-            if abs(signature.ts_ms - now_ms) > self._limits.clock_skew_ms:
-                raise _no("stale", "the time of this request is too far from ours; correct the offset, sign it again")
+            self._check_time(signature)
             body = await read_body(receive, self._limits, part, most_bytes=self._limits.body_bytes)
             target = _target(scope)
             if not signing.is_signed_by(device.key, signature, method=scope["method"], target=target, body=body):
                 raise _no("wrong_signature", "the signature does not fit this request under this device's key")
+            self._check_time(signature)  # while its body came the nonce of an old request may have been forgotten
         except Refused as refused:
             if refused.status in {401, 403} and not self._strangers.count(_address(scope)):
                 raise _too_many() from None
             raise
         try:
-            is_new = self._nonces.use(device.device_id, signature.nonce, signature.ts_ms, now_ms)
+            is_new = self._nonces.use(device.device_id, signature.nonce, signature.ts_ms, self._now_ms())
         except OSError as exc:
             self._log(f"nonces cannot be written: {exc}")
             raise storage_fault() from exc
@@ -113,6 +112,10 @@ class Door:
             raise _no("replayed", "a request with this nonce was taken already; sign with a new one")
         scope.setdefault("state", {})["device"] = device
         return body
+
+    def _check_time(self, signature: Signature) -> None:
+        if abs(signature.ts_ms - self._now_ms()) > self._limits.clock_skew_ms:
+            raise _no("stale", "the time of this request is too far from ours; correct the offset, sign it again")
 
     async def _claimed(self, headers: Headers, reply: "Reply") -> tuple[Signature, Known]:
         """Who the request says it is from, if we know such a device."""

@@ -15,6 +15,7 @@ from served import Served, serving
 
 from runners.bridge.limits import Limits, Memory, Part, Strangers, read_body
 from runners.bridge.replies import Refused
+from runners.bridge.server import clock_ms
 
 Opened = Callable[[], socket.socket]
 HEAD = b"POST /v1/pair HTTP/1.1\r\nHost: x\r\nX-Bench-Protocol: 1\r\n"
@@ -81,6 +82,24 @@ def test_half_a_body_is_cut_off(opened: Opened, more: bytes) -> None:
     answer = whole(connection)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in answer
+
+
+def test_a_request_that_grew_old_while_its_body_came_is_stale(tmp_path: Path, many_strangers: Limits) -> None:
+    """Else the nonce of a captured one could be forgotten meanwhile, and it would count a second time."""
+    dates = [clock_ms()]
+    with serving(MemoryStore(), tmp_path / "bridge", many_strangers, lambda: dates[0]) as served:
+        phone = served.phone()
+        target, body = "/v1/jobs/r1/0/release", b'{"lease_id":"a"}'
+        signed = phone.signature("POST", target, body, ts_ms=dates[0] - many_strangers.clock_skew_ms + 500)
+        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nX-Bench-Protocol: 1\r\nX-Bench-Auth: {signed}\r\n"
+        head += f"Expect: 100-continue\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((served.host, served.port), timeout=20) as connection:
+            connection.sendall(head.encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # the head was taken, the body is waited for
+            dates[0] += 1000
+            connection.sendall(body)
+            answer = whole(connection)
+    assert json.loads(answer.split(b"\r\n\r\n")[1])["error"]["code"] == "stale"
 
 
 def test_a_body_without_an_end_is_cut_off_by_its_size(opened: Opened) -> None:
