@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,15 +121,26 @@ def held(folder: Path) -> Iterator[None]:
     """
     make(folder)
     with open(os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:  # noqa: PTH123  # mode
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BridgeBusy(_read_running(folder)) from None
+        if not _locked(file.fileno()):
+            raise BridgeBusy(_read_running(folder))
         (folder / "server.json").unlink(missing_ok=True)
         try:
             yield
         finally:
             (folder / "server.json").unlink(missing_ok=True)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; tried for a moment, since whoever asks whether a server runs has it for as long as that takes."""
+    for pause_s in (0.01, 0.05, 0.2, None):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause_s is not None:
+                time.sleep(pause_s)
+        else:
+            return True
+    return False
 
 
 def announce(folder: Path, server: Running) -> None:

@@ -49,7 +49,11 @@ def digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+def is_id(device_id: str) -> bool:
+    """Whether an id may become a file's name: nothing that leads elsewhere, nor our own folder."""
+    return bool(IDENTIFIER.match(device_id)) and device_id.strip(".") != "" and device_id.lower() != "revoked"
+
+
 def _check(device_id: str) -> None:
-    """An id becomes a file's name: nothing that leads elsewhere."""
-    if not IDENTIFIER.match(device_id) or device_id.strip(".") == "" or device_id == "revoked":
+    if not is_id(device_id):
         raise ValueError(f"{device_id!r} is no id of a device")

@@ -68,7 +68,7 @@ class PairRequest:
     proof: str
 
     def __post_init__(self) -> None:
-        if not signing.IDENTIFIER.match(self.device_id) or self.device_id.strip(".") == "":
+        if not keys.is_id(self.device_id):
             raise ValueError("device_id is 1 to 64 letters, digits, points, hyphens and underscores")
         if not signing.NONCE.match(self.nonce) or not signing.MAC.match(self.proof):
             raise ValueError("nonce is 32 and proof 64 lower-case hex digits")

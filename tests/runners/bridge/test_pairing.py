@@ -1,8 +1,10 @@
 """The pairing window: a few minutes, one phone, few tries; both sides prove themselves."""
 
+import fcntl
 import hashlib
 import json
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,7 @@ def test_a_full_disk_pairs_nobody(served: Served) -> None:
     ("field", "value"),
     [
         ("device_id", "../../etc/passwd"), ("device_id", ".."), ("device_id", ""), ("device_id", 5), ("device_id", "é"),
+        ("device_id", "revoked"), ("device_id", "Revoked"),
         ("name", ""), ("name", " "), ("name", "x" * 65), ("name", "a\nb"), ("name", "a\x1b[2J"), ("name", None),
         ("nonce", "0" * 31), ("nonce", "A" * 32), ("proof", ""), ("proof", "0" * 63), ("proof", True),
     ],
@@ -184,6 +187,17 @@ def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
             pass
         assert caught.value.running == first
     assert folders.running(tmp_path) is None
+
+
+def test_asking_whether_a_server_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    with folders.held(tmp_path):
+        pass
+    with (tmp_path / "server.lock").open("rb") as asked:  # as ``running`` has it
+        fcntl.flock(asked, fcntl.LOCK_SH)
+        timer = threading.Timer(0.02, fcntl.flock, (asked, fcntl.LOCK_UN))
+        timer.start()
+        with folders.held(tmp_path):
+            timer.join()
 
 
 def test_the_host_keeps_its_id(tmp_path: Path) -> None:
