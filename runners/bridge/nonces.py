@@ -44,7 +44,7 @@ class Nonces:
         key = (device_id, nonce)
         if key in self._used:
             return False
-        if self._n_lines >= 2 * len(self._used) + _SLACK_LINES or len(self._used) > _SLACK_LINES * 4:
+        if self._n_lines >= 2 * len(self._used) + _SLACK_LINES:
             self._rewrite(now_ms)
         if self._file is None:
             raise ValueError("these nonces are closed")

@@ -57,3 +57,15 @@ def test_the_file_is_its_owners_and_does_not_grow_for_ever(tmp_path: Path) -> No
     nonces.close()
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_size < 30_000 * 50
+
+
+def test_many_fresh_ones_are_not_written_down_again_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "nonces"
+    nonces = opened(path)
+    for i in range(80_001):
+        assert nonces.use("a", f"{i:032x}", NOW, NOW)
+    before = path.stat().st_ino
+    for i in range(80_001, 80_010):
+        assert nonces.use("a", f"{i:032x}", NOW, NOW)
+    assert path.stat().st_ino == before
+    nonces.close()
