@@ -73,7 +73,9 @@ def _announce(around: Around, running: Running, is_ready: Callable[[Running], No
 def listening_on(address: Address) -> socket.socket:
     """A socket that listens there; whoever asks closes it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: asyncio sends at once (TCP_NODELAY) only on sockets that say they are TCP's, and else the
+    # body of each reply on a kept connection waits 40 ms for the client's acknowledgement of its head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((address.host, address.port))

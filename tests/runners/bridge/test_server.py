@@ -1,6 +1,7 @@
 """What a phone that behaves gets: paired, polls, hands in events."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from phone import Phone, call, event
 from served import Served, serving
 
 from runners.bridge.limits import Limits
+from runners.bridge.serve import Address, listening_on
 from runners.bridging import JobState
 from runners.contract import DeviceSnapshot, Job, Reading
 from runners.wire import from_wire, to_wire
@@ -221,3 +223,11 @@ def test_a_restarted_server_knows_devices_keys_and_used_nonces(tmp_path: Path, m
         again = call(phone.host, phone.port, "POST", "/v1/launches/r1/0/events", **request)
         assert (again.status, again.code) == (401, "replayed")
         assert phone.post("r1/0", event(2)).body["acked_seq"] == 2
+
+
+def test_the_socket_says_that_it_is_tcps_so_that_no_reply_waits_for_an_acknowledgement() -> None:
+    with listening_on(Address(port=0)) as listening, socket.create_connection(listening.getsockname()) as client:
+        accepted, _ = listening.accept()
+        with accepted:
+            assert client.getpeername() == accepted.getsockname()
+            assert accepted.proto == socket.IPPROTO_TCP
