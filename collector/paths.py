@@ -55,5 +55,15 @@ def bridge_folder(db: str) -> Path:
     override = os.environ.get("PHIBENCH_BRIDGE")
     if override:
         return Path(override)
+    path = _file_of(db)
+    return (results_folder() if path is None else path.parent) / "bridge"
+
+
+def database_file(db: str) -> str:
+    """The file of a database by its whole path, the same for every process; empty where it is on a server."""
+    return str(_file_of(db) or "")
+
+
+def _file_of(db: str) -> Path | None:
     path = db.partition("///")[2] if db.startswith("sqlite") and "://" in db else db
-    return (results_folder() if "://" in path or not path else Path(path).resolve().parent) / "bridge"
+    return None if "://" in path or not path else Path(path).expanduser().resolve()

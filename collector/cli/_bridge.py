@@ -11,7 +11,7 @@ import click
 
 from collector.cli._common import envelope
 from collector.errors import PhibenchError
-from collector.paths import bridge_folder, shown
+from collector.paths import bridge_folder, database_file, shown
 from collector.store import Store
 from runners.bridge.folder import BridgeBusy, Running
 from runners.bridge.serve import READABLE, Address, serve
@@ -52,7 +52,7 @@ def serve_from(db: str, *, host: str, port: int, is_pairing: bool, speaker: Spea
         around = Around(queue=store.queue, devices=store.devices, folder=folder, log=speaker.line)
         try:
             serve(
-                around, address, database=store.name,
+                around, address, database=database_file(db),
                 is_ready=lambda running: _begin(running, address, folder, store, speaker, is_pairing=is_pairing),
             )  # fmt: skip
         except BridgeBusy as exc:

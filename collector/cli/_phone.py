@@ -1,5 +1,6 @@
 """A run on a paired phone: which one, whether the bridge is there, and what the phone has for the plan."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Event as Cancel
@@ -10,7 +11,7 @@ from rich.console import Console
 from collector import queries
 from collector.cli._common import warn
 from collector.errors import PhibenchError, UsageError
-from collector.paths import bridge_folder
+from collector.paths import bridge_folder, database_file, shown
 from collector.remote import RemoteDevice, Wanted, find_device, for_device
 from collector.store import Store
 from collector.suite import Plan, Suite
@@ -31,6 +32,10 @@ def named(db: str, ref: str) -> PairedDevice:
     with Store.open(db) as store:
         device = find_device(ref, store.devices.every())
     if not is_bridge_up(db):
+        other = bridge.running(bridge_folder(db))
+        if other is not None:
+            message = f"the bridge at {other.url} serves another database, {shown(other.database)}"
+            raise PhibenchError(message, f"end it, then: phibench bridge serve --db {shlex.quote(db)}")
         message = f"{device.name} cannot be reached: no bridge runs for this database"
         raise PhibenchError(message, "phibench bridge serve --host 0.0.0.0   (in another terminal; --db as here)")
     return device
@@ -43,7 +48,8 @@ def of_plan(db: str, plan: Plan) -> PairedDevice | None:
 
 def is_bridge_up(db: str) -> bool:
     """Whether a bridge serves this database now."""
-    return bridge.running(bridge_folder(db)) is not None
+    found = bridge.running(bridge_folder(db))
+    return found is not None and found.database in {"", database_file(db)}
 
 
 def plan_for(suite: Suite, device: PairedDevice, asked: Mapping[str, Any], seed: int) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -61,7 +62,7 @@ def pair(*, db: str, is_quiet: bool) -> None:
     name = pair_by_code(folder, server, is_quiet=is_quiet)
     click.echo(f"paired: {name}")
     if not is_quiet:
-        click.echo(f'measure on it: phibench run quick --device "{name}"')
+        click.echo(f"measure on it: phibench run quick --device {shlex.quote(name)}")
 
 
 @bridge.command()

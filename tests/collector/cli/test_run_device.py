@@ -26,10 +26,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def serving(cwd: Path) -> Iterator[None]:
+def serving(cwd: Path, database: str = "") -> Iterator[None]:
     """The bridge of this database is there, as far as a command can tell."""
     with folder.held(cwd / "bridge"):
-        running = Running(pid=1, host="127.0.0.1", port=1, link_host="127.0.0.1", started_at_utc="")
+        running = Running(pid=1, host="127.0.0.1", port=1, link_host="127.0.0.1", started_at_utc="", database=database)
         folder.announce(cwd / "bridge", running)
         yield
 
@@ -158,3 +158,11 @@ def test_two_phones_of_one_name_are_two_devices(store: Store, tmp_path: Path) ->
     assert "2 paired devices are called 'My iPhone'" in done.stderr
     with Reader.open(str(tmp_path / "p.db")) as reader:
         assert {one.machine.fingerprint for one in reader.cells() if one.machine} == {"cafe", "cafe2"}
+
+
+def test_a_bridge_of_another_database_in_the_same_folder_is_none_of_this(store: Store, tmp_path: Path) -> None:
+    Phone(store)
+    with serving(tmp_path, str(tmp_path / "other.db")):
+        done = phibench("run", "--device", "My iPhone", cwd=tmp_path, code=1)
+    assert "serves another database, other.db" in done.stderr
+    assert "phibench bridge serve --db" in done.stderr
