@@ -144,6 +144,8 @@ class Queue:
             with connection.begin_nested():
                 launch = connection.execute(_LAUNCH_OF, {"launch_id": post.launch_id}).one()
                 came = inbox.take(connection, launch, post.events, self._access.now_utc())
+                if came.n_fresh and launch.state != "started" and not launch.is_provisional:
+                    raise ValueError("the launch has ended, and its end does not count them")
         except _NONSENSE as exc:
             return Refusal(code=RefusalCode.BAD_EVENT, message=f"the events cannot be kept: {exc}")
         self._follow(connection, found, came)

@@ -144,6 +144,25 @@ def test_an_end_that_does_not_fit_its_events_is_a_fault_of_the_protocol(db: str,
     assert state(phone) is JobState.FAILED
 
 
+@pytest.mark.parametrize("boot", ["b0", "b1"])
+def test_nothing_follows_a_sealed_end(db: str, phone: Phone, put: Put, boot: str) -> None:
+    events = phone_events(put())
+    assert phone.post("run1/1", events)
+    slow = {"index": 1, "is_warmup": False, "trace": to_wire(make_trace(gap_ns=9_000_000_000, cpu_time_ns=None))}
+    more = Event(boot=boot, seq=len(events) if boot == "b0" else 0, t_ns=3 * 10**9, type=EventType.ITERATION, data=slow)
+    with Reader.open(db) as reader:
+        before = reader.launch("run1/1").launch.stats
+    answer = phone.post("run1/1", [more])
+    assert isinstance(answer, Refusal)
+    assert answer.code is RefusalCode.BAD_EVENT
+    assert "has ended" in answer.message
+    with Reader.open(db) as reader:
+        assert reader.launch("run1/1").launch.stats == before
+    again = phone.post("run1/1", events)
+    assert isinstance(again, Taken)
+    assert again.acked_seq == len(events) - 1
+
+
 def test_a_launch_of_two_boots_is_sealed_over_both(db: str, phone: Phone, put: Put) -> None:
     begun = phone_events(put(1), boot="zz")[:7]
     failure = {"kind": "out_of_memory", "message": "killed while generating", "suspected": True, "phase": "warmup"}
