@@ -105,9 +105,16 @@ extension Courier {
     patience.cancel()
   }
 
+  /// Whether the host still wants a launch: no longer when a person cancelled it, or its run was removed.
   func isCancelled(_ launchID: String) async -> Bool {
     let bridge = bridge
-    return (try? await gate.pass { try await bridge.report(launchID).isCancelled }) ?? false
+    do {
+      return try await gate.pass { try await bridge.report(launchID).isCancelled }
+    } catch ClientError.unknownLaunch {
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// Send events as they are written, whenever the gate is open. What fails here is handed in later.

@@ -90,6 +90,15 @@ struct CourierTests {
     #expect(phone.pauses.all.isEmpty)
   }
 
+  @Test func aLaunchWhoseRunWasRemovedIsNotWantedAnyMore() async throws {
+    let courier = try phone.courier()
+    #expect(await !courier.isCancelled("r/1"))
+    host.now { _ = $0.unknown.insert("r/1") }
+    #expect(await courier.isCancelled("r/1"))
+    host.now { $0.signsReplies = false }
+    #expect(await !courier.isCancelled("r/1"), "only the paired host may say so")
+  }
+
   @Test func anUnpluggedRunIsHandedInLater() async throws {
     for number in 0..<4 { try host.offer("r/\(number)") }
     var options = CourierOptions()

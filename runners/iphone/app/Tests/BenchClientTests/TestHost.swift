@@ -171,7 +171,9 @@ final class TestHost: @unchecked Sendable {
   }
 
   private func report(_ launchID: String, _ host: State) -> LoopbackServer.Reply {
-    json(200, JobReport(launchID: launchID, state: .leased, isCancelled: host.cancelled.contains(launchID)))
+    if host.unknown.contains(launchID) { return refuse(404, "unknown_launch", host) }
+    return json(
+      200, JobReport(launchID: launchID, state: .leased, isCancelled: host.cancelled.contains(launchID)))
   }
 
   private func take(_ request: LoopbackServer.Request, _ launchID: String, _ host: inout State)
