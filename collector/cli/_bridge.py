@@ -112,6 +112,9 @@ def _busy(exc: BridgeBusy, folder: Path) -> PhibenchError:
 
 
 def _unreachable(exc: OSError, address: Address) -> PhibenchError:
+    if exc.filename is not None:
+        message = f"the bridge cannot use its folder: {exc.filename}: {exc.strerror}"
+        return PhibenchError(message, "PHIBENCH_BRIDGE=DIRECTORY phibench bridge serve   (one that can be written)")
     if exc.errno == errno.EADDRINUSE:
         message = f"another program listens on port {address.port} already"
         return PhibenchError(message, f"phibench bridge serve --host {address.host} --port 0   (a free one)")

@@ -153,6 +153,14 @@ def test_a_port_that_is_taken_has_a_remedy(tmp_path: Path, served: tuple[Process
     assert "--port 0" in refused.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_not_taken_for_an_address(tmp_path: Path) -> None:
+    (tmp_path / "bridge").write_text("in the way")
+    found = run(tmp_path, "serve", "--port", "0")
+    assert found.returncode == 1
+    assert "cannot use its folder" in found.stderr
+    assert "PHIBENCH_BRIDGE=" in found.stderr
+
+
 def test_a_bridge_that_was_killed_leaves_nothing_in_the_way(
     tmp_path: Path, served: tuple[Process, dict[str, Any]]
 ) -> None:
