@@ -64,18 +64,21 @@ class _Sorted:
     conflicts: tuple[Event, ...]
 
 
-def take(connection: Connection, launch: Any, events: Sequence[Event], now_utc: str) -> Came:
+def take(
+    connection: Connection, launch: Any, events: Sequence[Event], now_utc: str, ordered_at_utc: str | None = None
+) -> Came:
     """
     Store what is new of these events and whatever follows from it.
 
     Args:
         launch: the columns ``LAUNCH_COLUMNS`` of the launch, read in this transaction.
+        ordered_at_utc: when a remote launch was asked for, by our clock; its device's may be wrong.
     """
     got, end = _sort(connection, launch.key, events), None
     if got.conflicts:
         _note_conflicts(connection, launch.key, got.conflicts, now_utc)
     if got.fresh:
-        facts = _facts(connection, got.fresh, now_utc)
+        facts = _facts(connection, got.fresh, now_utc, ordered_at_utc)
         _store(connection, launch, got.fresh, facts.get("n_threads", launch.n_threads))
         end = ends.look(connection, launch, got.fresh)
         if end is not None:
@@ -176,14 +179,14 @@ def _store(connection: Connection, launch: Any, events: Sequence[Event], n_threa
     insert_rows(connection, schema.reported_value, reported)
 
 
-def _facts(connection: Connection, events: Iterable[Event], now_utc: str) -> dict[str, Any]:
+def _facts(connection: Connection, events: Iterable[Event], now_utc: str, ordered_at_utc: str | None) -> dict[str, Any]:
     """What these events say of the launch itself but its end, as columns of its row."""
     facts: dict[str, Any] = {}
     for event in events:
         if event.type is EventType.HELLO:
             facts |= {
                 "environment_key": _environment_key(connection, event.data),
-                "started_at_utc": _begun_at(event.data.get("started_at_utc"), now_utc),
+                "started_at_utc": _begun_at(event.data.get("started_at_utc"), now_utc, ordered_at_utc),
             }
         elif event.type is EventType.LOADED:
             data = event.data
@@ -197,16 +200,22 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str) -> dic
     return facts
 
 
-def _begun_at(said: Any, now_utc: str) -> str:
-    """When a launch began: by its device's clock in UTC, by ours where that says nothing that can be a date of now."""
+def _begun_at(said: Any, now_utc: str, ordered_at_utc: str | None) -> str:
+    """When a launch began: by its device's clock in UTC, by ours where that says nothing that can be."""
     try:
         at = datetime.fromisoformat(said)
         if at.tzinfo is None or not _FIRST_YEAR <= at.year <= _LAST_YEAR:
             return now_utc
+        if ordered_at_utc is not None and not _is_between(at, ordered_at_utc, now_utc):
+            return ordered_at_utc
         is_ours = said.endswith("+00:00")
         return said if is_ours else at.astimezone(UTC).isoformat(timespec="milliseconds")
     except (TypeError, ValueError, OverflowError):
         return now_utc
+
+
+def _is_between(at: datetime, first_utc: str, last_utc: str) -> bool:
+    return datetime.fromisoformat(first_utc) <= at <= datetime.fromisoformat(last_utc)
 
 
 def _environment_key(connection: Connection, hello: Mapping[str, Any]) -> int:

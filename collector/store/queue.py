@@ -37,6 +37,7 @@ _RENEW_AFTER_S = 30.0
 _JOB_OF = (
     select(
         *(_JOB.c[name] for name in ("key", "state", "lease_id", "leased_until_utc", "cancelled_at_utc")),
+        _JOB.c.created_at_utc,
         _DEVICE.c.revoked_at_utc,
     )
     .join(_DEVICE, _JOB.c.paired_device_key == _DEVICE.c.key)
@@ -143,7 +144,8 @@ class Queue:
         try:
             with connection.begin_nested():
                 launch = connection.execute(_LAUNCH_OF, {"launch_id": post.launch_id}).one()
-                came = inbox.take(connection, launch, post.events, self._access.now_utc())
+                now_utc = self._access.now_utc()
+                came = inbox.take(connection, launch, post.events, now_utc, found.created_at_utc)
                 if came.n_fresh and launch.state != "started" and not launch.is_provisional:
                     raise ValueError("the launch has ended, and its end does not count them")
         except _NONSENSE as exc:

@@ -106,9 +106,10 @@ def test_a_device_gets_its_own_jobs_alone(store: Store, phone: Phone, put: Put) 
     assert answer.code is RefusalCode.UNKNOWN_LAUNCH
 
 
-def test_events_in_any_order_and_twice_make_one_launch(db: str, phone: Phone, put: Put) -> None:
+def test_events_in_any_order_and_twice_make_one_launch(db: str, dates: Dates, phone: Phone, put: Put) -> None:
     events = phone_events(put(1))
     phone.poll()
+    dates.later(11 * 3600)
     assert phone.post("run1/1", events[3:]) == Taken(boot="b0", acked_seq=-1)
     assert launch_state(db) == ("started", None)
     assert phone.post("run1/1", events[:2]) == Taken(boot="b0", acked_seq=1)
@@ -142,6 +143,28 @@ def test_an_end_that_does_not_fit_its_events_is_a_fault_of_the_protocol(db: str,
     assert answer.seal_fault is not None
     assert launch_state(db) == ("failed", "protocol_error")
     assert state(phone) is JobState.FAILED
+
+
+@pytest.mark.parametrize(
+    "dated",
+    [
+        ("2026-03-01T00:00:20.5Z", "2026-03-01T00:00:20.500+00:00"),
+        ("2031-01-01T00:00:00Z", "2026-03-01T00:00:00.000+00:00"),
+        ("2026-02-28T23:59:59Z", "2026-03-01T00:00:00.000+00:00"),
+    ],
+    ids=["right", "ahead", "behind"],
+)
+def test_a_wrong_clock_of_a_phone_dates_no_launch(
+    db: str, dates: Dates, phone: Phone, put: Put, dated: tuple[str, str]
+) -> None:  # fmt: skip
+    said, kept = dated
+    hello, *events, _ = phone_events(put())
+    events = [replace(hello, data={**hello.data, "started_at_utc": said}), *events]
+    end = Event(boot="b0", seq=len(events), t_ns=2 * 10**9, type=EventType.DONE, data=seal(events))
+    dates.later(60)
+    assert phone.post("run1/1", [*events, end])
+    with Reader.open(db) as reader:
+        assert reader.launch("run1/1").launch.started_at_utc == kept
 
 
 @pytest.mark.parametrize("boot", ["b0", "b1"])
