@@ -135,6 +135,7 @@ def _config(app: Any, around: Around) -> uvicorn.Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        log_level="error",  # no line for each request that is no HTTP: anybody can send as many as they like
         access_log=False,
         server_header=False,
         proxy_headers=False,

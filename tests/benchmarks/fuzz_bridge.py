@@ -12,7 +12,6 @@ kept). Exit code 1 when a table changed, a 5xx came, or the database is damaged.
 
 import argparse
 import json
-import logging
 import random
 import socket
 import sqlite3
@@ -210,7 +209,6 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a line for each request that is no HTTP
     counts: Counter[int] = Counter()
     with tempfile.TemporaryDirectory() as folder, bench(Path(folder)) as served:
         maker, caller = Maker(served, random.Random(asked.seed)), Caller(served.phone.host, served.phone.port)
