@@ -3,12 +3,14 @@ Nonces that were used: a signed request counts once, also across a restart of th
 
 Each is written as a line to a file before the request is acted upon. Only those young enough to be believed are kept,
 for an older request is refused by its time alone. No flush to the drive: what the kernel has survives the death of
-the process, and a power cut takes longer than a captured request stays fresh, or nearly so.
+the process, and a power cut takes longer than a captured request stays fresh, or nearly so. What a full disk took in
+part is cut off again, so that the file holds whole lines.
 """
 
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -23,6 +25,7 @@ class Nonces:
         self._lifetime_ms = lifetime_ms
         self._used: dict[tuple[str, str], int] = {}
         self._n_lines = 0
+        self._n_bytes = 0
         self._file: IO[bytes] | None = None
 
     @classmethod
@@ -48,9 +51,7 @@ class Nonces:
             self._rewrite(now_ms)
         if self._file is None:
             raise ValueError("these nonces are closed")
-        line = _line(device_id, nonce, ts_ms)
-        if self._file.write(line) != len(line):
-            raise OSError(errno.ENOSPC, "a nonce was written in part", str(self._path))
+        self._append(self._file, _line(device_id, nonce, ts_ms))
         self._used[key] = ts_ms
         self._n_lines += 1
         if self._n_lines % 5000 == 0:
@@ -63,6 +64,18 @@ class Nonces:
             self._file.close()
             self._file = None
 
+    def _append(self, file: IO[bytes], line: bytes) -> None:
+        """Add a line where the last whole one ends, or leave the file as it was."""
+        file.truncate(self._n_bytes)  # also what an earlier fault left, should it have been impossible to cut then
+        file.seek(self._n_bytes)
+        try:
+            _write(file, line, self._path)
+        except OSError:
+            with suppress(OSError):
+                file.truncate(self._n_bytes)
+            raise
+        self._n_bytes += len(line)
+
     def _forget(self, now_ms: int) -> None:
         oldest_ms = now_ms - self._lifetime_ms
         self._used = {key: ts_ms for key, ts_ms in self._used.items() if ts_ms >= oldest_ms}
@@ -71,11 +84,23 @@ class Nonces:
         self._forget(now_ms)
         fresh = self._path.with_suffix(".new")
         file = open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0)  # noqa: SIM115, PTH123  # kept open
-        file.write(b"".join(_line(device_id, nonce, ts_ms) for (device_id, nonce), ts_ms in self._used.items()))
-        fresh.replace(self._path)
+        data = b"".join(_line(device_id, nonce, ts_ms) for (device_id, nonce), ts_ms in self._used.items())
+        try:
+            _write(file, data, fresh)
+            fresh.replace(self._path)
+        except OSError:  # the file before stays, and in use
+            file.close()
+            fresh.unlink(missing_ok=True)
+            raise
         self.close()
-        self._file = file
+        self._file, self._n_bytes = file, len(data)
         self._n_lines = len(self._used)
+
+
+def _write(file: IO[bytes], data: bytes, path: Path) -> None:
+    """Write all of it; the file has no buffer, so a disk that fills takes a part and says so by the count alone."""
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, "nonces were written in part", str(path))
 
 
 def _line(device_id: str, nonce: str, ts_ms: int) -> bytes:

@@ -1,8 +1,12 @@
 """A signed request counts once, across restarts too."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from served import Served
 
 from runners.bridge.nonces import Nonces
 
@@ -11,6 +15,17 @@ NOW = 1_000_000
 
 def opened(path: Path, now_ms: int = NOW) -> Nonces:
     return Nonces.open(path, lifetime_ms=1000, now_ms=now_ms)
+
+
+@contextmanager
+def no_file_beyond(n_bytes: int) -> Iterator[None]:
+    """Like a disk that fills: a write that would pass this size is cut short, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_nonce_counts_once_a_device(tmp_path: Path) -> None:
@@ -69,3 +84,44 @@ def test_many_fresh_ones_are_not_written_down_again_and_again(tmp_path: Path) ->
         assert nonces.use("a", f"{i:032x}", NOW, NOW)
     assert path.stat().st_ino == before
     nonces.close()
+
+
+@pytest.mark.parametrize("n_more", [0, 1, 7])
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, n_more: int) -> None:
+    path = tmp_path / "nonces"
+    nonces = opened(path)
+    nonces.use("a", "first", NOW, NOW)
+    before = path.read_bytes()
+    with no_file_beyond(len(before) + n_more):
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"in part|File too large"):
+                nonces.use("a", "second", NOW, NOW)
+            assert path.read_bytes() == before
+    assert nonces.use("a", "second", NOW, NOW)  # it was not acted upon, so it may come again
+    nonces.close()
+    assert path.read_bytes() == before + f"a second {NOW}\n".encode()
+
+
+def test_a_disk_too_full_to_write_them_anew_leaves_the_file_before(tmp_path: Path) -> None:
+    path = tmp_path / "nonces"
+    nonces = opened(path)
+    for i in range(10):
+        nonces.use("a", f"n{i}", NOW, NOW)
+    before = path.read_bytes()
+    with no_file_beyond(len(before) // 2), pytest.raises(OSError, match="in part"):
+        opened(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    nonces.close()
+
+
+def test_a_request_whose_nonce_cannot_be_noted_is_told_to_come_again(served: Served) -> None:
+    phone, path = served.phone(), served.folder / "nonces"
+    assert phone.poll().status == 204
+    before = path.read_bytes()
+    with no_file_beyond(len(before) + 5):
+        answer = phone.poll()
+    assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "storage", "5")
+    assert path.read_bytes() == before
+    assert phone.poll().status == 204
+    assert all(len(line.split()) == 3 for line in path.read_bytes().splitlines())
