@@ -8,6 +8,7 @@ The bridge's own folder: who this host is, which server runs, keys, the pairing 
     server.json     its address and process
     keys/           a file of 32 bytes a device; keys/revoked/ those that are refused
     pairing.json    the open pairing window, or how the last one ended
+    pairing.lock    held by whoever changes it
     nonces          signed requests of the last minutes
 """
 

@@ -2,13 +2,18 @@
 Pairing: a window of a few minutes in which one phone that knows the secret of the link becomes a device.
 
 The window is a file, so that ``phibench bridge pair`` opens it while the server runs as another process. The secret is
-never sent: both sides derive a key from it and prove that they have it.
+never sent: both sides derive a key from it and prove that they have it. Whoever changes the file holds its lock from
+reading it to writing it, so that no window is overwritten that was opened in between.
 """
 
+import fcntl
 import hmac
 import json
+import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +29,8 @@ from runners.wire import WireError, from_wire, to_wire
 WINDOW_S = 300
 N_TRIES = 5
 _LONGEST_NAME = 64
+_DEVICE_ID = re.compile(r"[0-9a-f]{32}\Z")
+"""One case only: ids that differ in nothing else would share a key file on a disk that does not tell them apart."""
 
 
 class Outcome(StrEnum):
@@ -68,8 +75,8 @@ class PairRequest:
     proof: str
 
     def __post_init__(self) -> None:
-        if not keys.is_id(self.device_id):
-            raise ValueError("device_id is 1 to 64 letters, digits, points, hyphens and underscores")
+        if not _DEVICE_ID.match(self.device_id):
+            raise ValueError("device_id is 32 lower-case hex digits")
         if not signing.NONCE.match(self.nonce) or not signing.MAC.match(self.proof):
             raise ValueError("nonce is 32 and proof 64 lower-case hex digits")
         if not (0 < len(self.name) <= _LONGEST_NAME and self.name.isprintable() and self.name.strip()):
@@ -87,7 +94,8 @@ def open_window(folder: Path, now_ms: int) -> Window:
     window = Window(
         window_id=secrets.token_hex(8), secret=secrets.token_hex(16), expires_at_ms=now_ms + WINDOW_S * 1000
     )
-    _write(folder, window)
+    with _alone(folder):
+        _write(folder, window)
     return window
 
 
@@ -102,9 +110,10 @@ def read_window(folder: Path) -> Window | None:
 
 def close_window(folder: Path, window: Window) -> None:
     """Close it unless it is over, or another's by now."""
-    now = read_window(folder)
-    if now is not None and now.window_id == window.window_id and now.outcome is Outcome.OPEN:
-        _end(folder, now, Outcome.CLOSED)
+    with _alone(folder):
+        now = read_window(folder)
+        if now is not None and now.window_id == window.window_id and now.outcome is Outcome.OPEN:
+            _write(folder, _ended(now, Outcome.CLOSED))
 
 
 def pair(
@@ -121,34 +130,41 @@ def pair(
     Raises:
         Refused: no window, a wrong proof, a device of this id.
     """
-    window = read_window(folder)
-    if window is None or window.outcome is not Outcome.OPEN or now_ms >= window.expires_at_ms:
-        text = "no pairing is open; run phibench bridge pair on the host and scan its code within 5 minutes"
-        raise Refused(410, "no_pairing_open", text)
     named = {"host_id": host_id, "device_id": request.device_id, "nonce": request.nonce}
-    key = signing.pairing_key(bytes.fromhex(window.secret), **named)
-    if not hmac.compare_digest(signing.proof(key, "phone", name=request.name, **named), request.proof):
-        raise _wrong(folder, window)
-    if devices.find(request.device_id) is not None:
-        raise _known()
-    _end(folder, window, Outcome.CLAIMED)
+    with _alone(folder):
+        window, key = _proved(request, folder, named, now_ms)
+        if devices.find(request.device_id) is not None:
+            raise _known()
+        _write(folder, _ended(window, Outcome.CLAIMED))
     try:
         own_keys.add(request.device_id, key)
         devices.add(request.device_id, request.name, keys.digest(key))
     except BaseException as exc:
-        _end(folder, window, Outcome.FAILED)
+        _settle(folder, _ended(window, Outcome.FAILED))
         if isinstance(exc, DeviceKnown):
             raise _known() from None
         raise
-    _end(folder, window, Outcome.PAIRED, device_id=request.device_id, name=request.name)
+    _settle(folder, _ended(window, Outcome.PAIRED, device_id=request.device_id, name=request.name))
     ours = signing.proof(key, "host", name=request.name, **named)
     return {"device_id": request.device_id, "host_id": host_id, "proof": ours}
+
+
+def _proved(request: PairRequest, folder: Path, named: Mapping[str, str], now_ms: int) -> tuple[Window, bytes]:
+    """The open window and the key, once the phone has shown that it has it; a wrong proof costs a try."""
+    window = read_window(folder)
+    if window is None or window.outcome is not Outcome.OPEN or now_ms >= window.expires_at_ms:
+        text = "no pairing is open; run phibench bridge pair on the host and scan its code within 5 minutes"
+        raise Refused(410, "no_pairing_open", text)
+    key = signing.pairing_key(bytes.fromhex(window.secret), **named)
+    if not hmac.compare_digest(signing.proof(key, "phone", name=request.name, **named), request.proof):
+        raise _wrong(folder, window)
+    return window, key
 
 
 def _wrong(folder: Path, window: Window) -> Refused:
     n_left = window.n_tries_left - 1
     if n_left <= 0:
-        _end(folder, window, Outcome.WRONG_PROOFS)
+        _write(folder, _ended(window, Outcome.WRONG_PROOFS))
         return Refused(403, "wrong_proof", "wrong proof, and pairing is closed; run phibench bridge pair again")
     _write(folder, _changed(window, n_tries_left=n_left))
     return Refused(403, "wrong_proof", f"wrong proof; scan the code again ({n_left} of {N_TRIES} tries left)")
@@ -158,8 +174,24 @@ def _known() -> Refused:
     return Refused(409, "device_known", "there is a device of this id; pair under a new one")
 
 
-def _end(folder: Path, window: Window, outcome: Outcome, *, device_id: str = "", name: str = "") -> None:
-    _write(folder, _changed(window, secret="", outcome=outcome, device_id=device_id, name=name))
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have the window for oneself, also beside other processes; the lock goes with the process, however it ends."""
+    with open(os.open(folder / "pairing.lock", os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:  # noqa: PTH123  # mode
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _settle(folder: Path, window: Window) -> None:
+    """Write down what came of a claimed window, unless another has been opened meanwhile."""
+    with _alone(folder):
+        now = read_window(folder)
+        if now is not None and now.window_id == window.window_id:
+            _write(folder, window)
+
+
+def _ended(window: Window, outcome: Outcome, *, device_id: str = "", name: str = "") -> Window:
+    return _changed(window, secret="", outcome=outcome, device_id=device_id, name=name)
 
 
 def _changed(window: Window, **fields: Any) -> Window:

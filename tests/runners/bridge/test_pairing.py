@@ -3,8 +3,11 @@
 import fcntl
 import hashlib
 import json
+import secrets
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,14 @@ from phone import Answer, Phone, as_body, call
 from served import Served, serving
 
 from runners.bridge import folder as folders
-from runners.bridge import pairing
+from runners.bridge import pairing, signing
 from runners.bridge.folder import BridgeBusy, Running
 from runners.bridge.keys import Keys
 from runners.bridge.limits import Limits
-from runners.bridge.pairing import Outcome
+from runners.bridge.pairing import Outcome, PairRequest
+from runners.bridge.replies import Refused
 from runners.bridge.server import clock_ms
+from runners.bridging import PairedDevice
 
 VECTORS = Path(__file__).parents[3] / "runners/iphone/app/Tests/BenchProtocolTests/Golden/crypto.json"
 
@@ -129,6 +134,56 @@ def test_closing_a_window_leaves_another_alone(served: Served) -> None:
     assert fresh(served).pair(link).status == 200
 
 
+def asked(secret: str) -> PairRequest:
+    """What a phone that has this secret sends."""
+    named = {"device_id": secrets.token_hex(16), "nonce": secrets.token_hex(16)}
+    key = signing.pairing_key(bytes.fromhex(secret), host_id="h", **named)
+    return PairRequest(name="iPhone", proof=signing.proof(key, "phone", host_id="h", name="iPhone", **named), **named)
+
+
+class OpensAnother(MemoryStore):
+    """Devices that are written down while a person opens the next window."""
+
+    def __init__(self, folder: Path, fault: Exception | None) -> None:
+        super().__init__()
+        self._folder, self._fault = folder, fault
+
+    def add(self, device_id: str, name: str, key_digest: bytes) -> PairedDevice:
+        pairing.open_window(self._folder, 2000)
+        if self._fault is not None:
+            raise self._fault
+        return super().add(device_id, name, key_digest)
+
+
+@pytest.mark.parametrize("fault", [None, OSError(28, "No space left on device")])
+def test_a_window_that_was_opened_while_a_phone_is_written_down_stays_open(
+    tmp_path: Path, fault: Exception | None
+) -> None:
+    first = pairing.open_window(tmp_path, 1000)
+    devices, request = OpensAnother(tmp_path, fault), asked(first.secret)
+    with nullcontext() if fault is None else pytest.raises(OSError, match="No space"):
+        pairing.pair(request, folder=tmp_path, host_id="h", own_keys=Keys(tmp_path), devices=devices, now_ms=1000)
+    second = pairing.read_window(tmp_path)
+    assert second is not None
+    assert second.window_id != first.window_id
+    assert second.outcome is Outcome.OPEN
+    assert second.secret
+
+
+def test_each_wrong_proof_costs_a_try_when_they_come_at_once(tmp_path: Path) -> None:
+    pairing.open_window(tmp_path, 1000)
+    request, own_keys, devices = asked("0" * 32), Keys(tmp_path), MemoryStore()
+
+    def try_it(_: int) -> str:
+        with pytest.raises(Refused) as caught:
+            pairing.pair(request, folder=tmp_path, host_id="h", own_keys=own_keys, devices=devices, now_ms=1000)
+        return caught.value.code
+
+    with ThreadPoolExecutor(8) as threads:
+        codes = list(threads.map(try_it, range(8)))
+    assert sorted(codes) == ["no_pairing_open"] * 3 + ["wrong_proof"] * 5
+
+
 def test_an_id_that_is_known_is_refused_and_its_key_stays(served: Served) -> None:
     phone = served.phone()
     thief = Phone(served.host, served.port, device_id=phone.device_id)
@@ -149,7 +204,7 @@ def test_a_full_disk_pairs_nobody(served: Served) -> None:
     ("field", "value"),
     [
         ("device_id", "../../etc/passwd"), ("device_id", ".."), ("device_id", ""), ("device_id", 5), ("device_id", "é"),
-        ("device_id", "revoked"), ("device_id", "Revoked"),
+        ("device_id", "revoked"), ("device_id", "0" * 31), ("device_id", "A" * 32), ("device_id", "0" * 32 + "\n"),
         ("name", ""), ("name", " "), ("name", "x" * 65), ("name", "a\nb"), ("name", "a\x1b[2J"), ("name", None),
         ("nonce", "0" * 31), ("nonce", "A" * 32), ("proof", ""), ("proof", "0" * 63), ("proof", True),
     ],
