@@ -22,6 +22,8 @@ from runners.wire import from_wire, to_wire
 
 Key = tuple[str, int]
 _FIRST_YEAR, _LAST_YEAR = 2020, 2200
+MOST_CONFLICTS = 100
+"""How many conflicts of one launch are kept: enough to see what went wrong, too few to fill a disk with."""
 _LAUNCH, _EVENT = schema.launch, schema.event
 LAUNCH_COLUMNS = tuple(
     _LAUNCH.c[name] for name in ("key", "state", "n_threads", "job_json", "is_end_waiting", "is_provisional")
@@ -155,12 +157,14 @@ def _contiguous(connection: Connection, launch_key: int, boot: str) -> int:
 
 
 def _note_conflicts(connection: Connection, launch_key: int, events: Iterable[Event], now_utc: str) -> None:
-    """Once each, however often they are sent."""
+    """Once each, however often they are sent, and of one launch no more than ``MOST_CONFLICTS``."""
     table = schema.event_conflict
     query = select(table.c.boot, table.c.seq, table.c.digest).where(table.c.launch_key == launch_key)
     noted = {(row.boot, row.seq, row.digest) for row in connection.execute(query)}
     new = {}
     for event in events:
+        if len(noted) + len(new) >= MOST_CONFLICTS:
+            break
         row = rows.conflict_row(event, launch_key, now_utc)
         key = (event.boot, event.seq, row["digest"])
         if key not in noted:

@@ -1,5 +1,6 @@
 """The queue as phones see it: leases, idempotent events, late data taken and late control ignored."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,6 +134,18 @@ def test_the_same_place_with_other_content_is_a_conflict_and_the_first_stays(db:
     assert answer == Taken(boot="b0", acked_seq=len(events) - 1, n_conflicts=1)
     with Reader.open(db) as reader:
         assert list(reader.events("run1/1")) == events
+
+
+def test_conflicts_of_a_launch_do_not_pile_up(db: str, phone: Phone, put: Put) -> None:
+    events = phone_events(put(1))
+    phone.post("run1/1", events)
+    for first in (0, 60, 120):
+        others = [replace(events[4], data={"load_s": 1000.0 + first + i}) for i in range(60)]
+        answer = phone.post("run1/1", others)
+        assert isinstance(answer, Taken)
+        assert answer.n_conflicts == 60
+    with sqlite3.connect(db) as connection:
+        assert connection.execute("SELECT count(*) FROM event_conflict").fetchone() == (100,)
 
 
 def test_an_end_that_does_not_fit_its_events_is_a_fault_of_the_protocol(db: str, phone: Phone, put: Put) -> None:
