@@ -60,10 +60,6 @@ class Strangers:
         self._clock_s = clock_s
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def has_try(self, address: str) -> bool:
-        """Whether one more call may be looked at, without counting it."""
-        return self._level(address) >= 1
-
     def count(self, address: str) -> bool:
         """Take one try; False when there is none left."""
         level = self._level(address)
