@@ -24,6 +24,7 @@ class Limits:
         head_s: time for the head of a request to arrive, and for the first one of a connection to begin.
         idle_s: how long a connection may stand between two requests.
         n_connections: connections at once.
+        n_of_address: how many of them may come from one address; this machine's own loopback is not counted.
         n_polls: polls of one device that wait at once.
         stranger_burst: calls without a valid signature that one address may make at once.
         strangers_per_s: how fast that many come back.
@@ -40,6 +41,7 @@ class Limits:
     head_s: float = 10.0
     idle_s: float = 60.0
     n_connections: int = 512
+    n_of_address: int = 64
     n_polls: int = 4
     stranger_burst: int = 120
     strangers_per_s: float = 20.0

@@ -130,7 +130,9 @@ def _config(app: Any, around: Around) -> uvicorn.Config:
     limits = around.limits
     return uvicorn.Config(
         app,
-        http=connections.protocol(n_connections=limits.n_connections, head_s=limits.head_s),
+        http=connections.protocol(
+            n_connections=limits.n_connections, n_of_address=limits.n_of_address, head_s=limits.head_s
+        ),
         ws="none",
         lifespan="off",
         interface="asgi3",

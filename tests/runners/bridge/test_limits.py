@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from memory_store import MemoryStore, job
 from phone import call, event
 from served import Served, serving
+from uvicorn.server import ServerState
 
+from runners.bridge import connections
 from runners.bridge.limits import Limits, Memory, Part, Strangers, read_body
 from runners.bridge.replies import Refused
 from runners.bridge.server import clock_ms
@@ -143,6 +146,52 @@ def test_too_many_connections_are_told_so_and_others_go_on_afterwards(short: Ser
     for one in held:
         assert whole(one).startswith(b"HTTP/1.1 408")
     assert call(short.host, short.port, "GET", "/v1/time").status == 200
+
+
+class Line(asyncio.Transport):
+    """A connection from an address that a test names."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 40_000), "sockname": ("192.0.2.1", 8765)})
+        self.written = b""
+        self.is_closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_one_address_has_a_share_of_the_connections() -> None:
+    async def dial() -> list[list[bool]]:
+        kind = connections.protocol(n_connections=12, n_of_address=3, head_s=60)
+        config, state = uvicorn.Config(lambda: None, http=kind, log_config=None), ServerState()
+
+        def line(address: str) -> tuple[Any, Line]:
+            one, transport = kind(config=config, server_state=state, app_state={}), Line(address)  # type: ignore[call-arg]
+            one.connection_made(transport)
+            return one, transport
+
+        lines = {address: [line(address) for _ in range(4)] for address in ("192.0.2.7", "::ffff:127.0.0.1")}
+        closed = [[transport.is_closed for _, transport in some] for some in lines.values()]
+        assert b"too_many_connections" in lines["192.0.2.7"][-1][1].written
+        for one, _ in lines["192.0.2.7"][2:]:
+            one.connection_lost(None)
+        return [*closed, [line(address)[1].is_closed for address in ("192.0.2.7", "192.0.2.8", "192.0.2.7")]]
+
+    mine, loopback, later = asyncio.run(dial())
+    assert mine == [False, False, False, True]
+    assert loopback == [False] * 4
+    assert later == [False, False, True]
+
+
+def test_this_machine_may_have_all_of_the_connections(tmp_path: Path) -> None:
+    limits = Limits(n_connections=8, n_of_address=2)
+    with serving(MemoryStore(), tmp_path / "bridge", limits) as served, ExitStack() as stack:
+        for _ in range(7):
+            stack.enter_context(socket.create_connection((served.host, served.port), timeout=20))
+        assert call(served.host, served.port, "GET", "/v1/time").status == 200
 
 
 def test_too_many_calls_of_strangers_are_refused_and_a_paired_phone_is_not(short: Served) -> None:
