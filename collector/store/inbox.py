@@ -161,7 +161,7 @@ def _note_conflicts(connection: Connection, launch_key: int, events: Iterable[Ev
     table = schema.event_conflict
     query = select(table.c.boot, table.c.seq, table.c.digest).where(table.c.launch_key == launch_key)
     noted = {(row.boot, row.seq, row.digest) for row in connection.execute(query)}
-    new = {}
+    new: dict[tuple[str, int, bytes], rows.Row] = {}
     for event in events:
         if len(noted) + len(new) >= MOST_CONFLICTS:
             break
