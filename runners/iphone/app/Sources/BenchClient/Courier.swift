@@ -69,25 +69,32 @@ public actor Courier {
     }
     pollWaitS = reply.pollWaitS
     say(.connected(hostID: pairing.hostID, nUnfinished: said.unfinished.count))
+    let nStrangers = home.strangers(to: pairing).count
+    if nStrangers > 0 { say(.otherPairing(nLaunches: nStrangers)) }
     for action in reply.actions where action.verb == .abandon {
-      if let folder = try? home.outbox.folder(of: action.launchID) {
+      if let folder = try? home.outbox.folder(of: action.launchID), folder.isOwned(by: pairing.owner) {
         setAside(folder, "the host knows no such launch")
       }
     }
   }
 
   private func unfinished() -> [UnfinishedLaunch] {
-    home.outbox.unsent().prefix(1000).compactMap { folder in
+    ours(home.outbox.unsent()).prefix(1000).compactMap { folder in
       guard let index = try? folder.read().index else { return nil }
       return UnfinishedLaunch(launchID: folder.launchID, nEvents: index.entries.count, hasEnd: index.hasEnd)
     }
+  }
+
+  /// Those taken under this pairing: of any other the host would say that it knows no such launch.
+  private func ours(_ folders: [LaunchFolder]) -> [LaunchFolder] {
+    folders.filter { $0.isOwned(by: pairing.owner) }
   }
 
   /// Hand in what the host lacks of every launch that has begun.
   ///
   /// - Throws: the first transient or final ``ClientError``; what concerns one launch alone is said and passed over.
   public func uploadAll() async throws {
-    for folder in home.outbox.unsent() where !refused.contains(folder.launchID) {
+    for folder in ours(home.outbox.unsent()) where !refused.contains(folder.launchID) {
       try await upload(folder)
     }
   }
@@ -154,7 +161,7 @@ public actor Courier {
   private func step(
     _ turn: inout Turn, _ hello: @Sendable () async -> HelloRequest, _ execute: @escaping Execute
   ) async throws -> Step {
-    let next = home.outbox.waiting().first { !refused.contains($0.launchID) }
+    let next = ours(home.outbox.waiting()).first { !refused.contains($0.launchID) }
     if !turn.hasGreeted {
       do {
         try await greet(await hello())

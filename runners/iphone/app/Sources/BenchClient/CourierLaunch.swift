@@ -21,6 +21,8 @@ extension Courier {
     return .new
   }
 
+  private static let givenOutAnew = "run under another pairing, and given out anew under this one"
+
   /// Nil when it cannot even be kept, or is one that this phone has run: then the host lacks the journal, and gets it.
   private func keep(_ offer: JSONValue) throws -> String? {
     guard let launchID = offer["job"]?["launch_id"]?.stringValue, Identifier.isLaunchID(launchID) else {
@@ -29,10 +31,15 @@ extension Courier {
     }
     let known = try home.outbox.folder(of: launchID)
     if let index = try? known.read().index, !index.entries.isEmpty {
-      try known.remember(SentState())
-      return nil
+      guard !known.isOwned(by: pairing.owner) else {
+        try known.remember(SentState())
+        return nil
+      }
+      // Two launches cannot lie at one place, and the host wants this one of the device that we are now.
+      try home.outbox.setAside(known, because: Self.givenOutAnew)
+      say(.setAside(launchID: launchID, reason: Self.givenOutAnew))
     }
-    try home.outbox.take(offer, launchID: launchID)
+    try home.outbox.take(offer, launchID: launchID, under: pairing.owner)
     return launchID
   }
 

@@ -14,6 +14,9 @@ public struct Pairing: Codable, Hashable, Sendable {
   /// How long the host lets a poll wait.
   public var pollWaitS: Double
 
+  /// What the launches taken under it are marked with.
+  public var owner: LaunchOwner { LaunchOwner(hostID: hostID, deviceID: deviceID) }
+
   enum CodingKeys: String, CodingKey {
     case deviceID = "device_id"
     case name
@@ -57,6 +60,13 @@ public struct Home: Sendable {
     let pairing = try Wire.decode(Pairing.self, from: data)
     guard let key = try keys.key(of: pairing.hostID) else { throw ClientError.notPaired(home: path) }
     return (pairing, key)
+  }
+
+  /// The launches of earlier pairings that their host has not whole. They stay, and are sent to nobody.
+  ///
+  /// - Parameter pairing: the one that counts now.
+  public func strangers(to pairing: Pairing) -> [LaunchFolder] {
+    outbox.unsent().filter { !$0.isOwned(by: pairing.owner) }
   }
 
   /// Keep a pairing in place of the one there was.

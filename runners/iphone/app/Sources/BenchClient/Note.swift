@@ -4,6 +4,8 @@ import BenchProtocol
 public enum Note: Hashable, Sendable {
   /// The host answered the hello.
   case connected(hostID: String, nUnfinished: Int)
+  /// So many launches that are not on their host belong to another pairing: they stay where they are.
+  case otherPairing(nLaunches: Int)
   /// Jobs were taken along.
   case took(launchIDs: [String])
   /// A launch begins.
@@ -21,6 +23,7 @@ public enum Note: Hashable, Sendable {
   public var kind: String {
     switch self {
     case .connected: "connected"
+    case .otherPairing: "other_pairing"
     case .took: "took"
     case .began: "began"
     case .ended: "ended"
@@ -34,6 +37,10 @@ public enum Note: Hashable, Sendable {
   public var text: String {
     switch self {
     case .connected(let hostID, let n): "connected to host \(hostID), \(n) unfinished launches"
+    case .otherPairing(let n):
+      n == 1
+        ? "1 launch belongs to another pairing; it is kept and not sent"
+        : "\(n) launches belong to another pairing; they are kept and not sent"
     case .took(let launchIDs): "took \(launchIDs.joined(separator: ", "))"
     case .began(let launchID): "\(launchID) begins"
     case .ended(let launchID): "\(launchID) has ended"

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The files of one launch on the phone: `job.json`, `journal.jsonl`, `sent.json`.
+/// The files of one launch on the phone: `pairing.json`, `job.json`, `journal.jsonl`, `sent.json`.
 public struct LaunchFolder: Hashable, Sendable {
   /// `run_id/number`.
   public let launchID: String
@@ -18,6 +18,16 @@ public struct LaunchFolder: Hashable, Sendable {
       throw JournalError.system(call: "open", path: path + "/job.json", code: ENOENT)
     }
     return try Wire.decode(LeasedJob.self, from: data)
+  }
+
+  /// Whether it was taken under this pairing. One that says nothing of its pairing is of whichever there is.
+  ///
+  /// One whose word cannot be read is of none: it stays where it is.
+  public func isOwned(by owner: LaunchOwner) -> Bool {
+    guard let data = try? PrivateFile.read(path + "/pairing.json") else {
+      return access(path + "/pairing.json", F_OK) != 0
+    }
+    return (try? Wire.decode(LaunchOwner.self, from: data)) == owner
   }
 
   /// Open the journal to write.

@@ -18,10 +18,15 @@ public struct Outbox: Sendable {
   }
 
   /// Keep a job as it came, also one that this version cannot read, so that its launch can be ended in words.
+  ///
+  /// - Parameter owner: the pairing that it is taken under; written first, so that no job lies there without.
   @discardableResult
-  public func take(_ offer: JSONValue, launchID: String) throws -> LaunchFolder {
+  public func take(_ offer: JSONValue, launchID: String, under owner: LaunchOwner? = nil) throws
+    -> LaunchFolder
+  {
     let folder = try folder(of: launchID)
     try PrivateFile.makeFolder(folder.path)
+    if let owner { try PrivateFile.write(try Wire.canonical(owner), to: folder.path + "/pairing.json") }
     try PrivateFile.write(try offer.canonical(), to: folder.path + "/job.json")
     return folder
   }
