@@ -2,10 +2,15 @@ import BenchPhone
 import SwiftUI
 import UIKit
 
-/// Pairing by text; the phone's camera does it by the code.
+/// Pairing by a link, pasted or opened by the phone's camera; the button names the host it would ask.
 struct PairView: View {
   let phone: PhoneModel
-  @State private var link = ""
+  @State private var link: String
+
+  init(phone: PhoneModel) {
+    self.phone = phone
+    _link = State(wrappedValue: phone.offeredLink ?? "")
+  }
 
   var body: some View {
     List {
@@ -15,11 +20,12 @@ struct PairView: View {
       }
       Section("Scan the code with the camera, or paste the link") {
         TextField("phibench://pair?…", text: $link)
-        Button("Pair") { pair() }.disabled(link.isEmpty)
+        Button(PhoneModel.pairLabel(link)) { pair() }.disabled(link.isEmpty)
         if let fault = phone.fault { Text(fault).foregroundStyle(.red) }
       }
     }
     .navigationTitle("Host")
+    .onChange(of: phone.offeredLink) { _, offered in link = offered ?? link }
   }
 
   private func pair() {

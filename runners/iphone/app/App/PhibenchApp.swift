@@ -8,6 +8,7 @@ import UIKit
 @main
 struct PhibenchApp: App {
   @State private var phone: Result<PhoneModel, any Error>
+  @State private var isAsking = false
   @Environment(\.scenePhase) private var scenePhase
   private let battery: BatteryWatch
 
@@ -23,16 +24,21 @@ struct PhibenchApp: App {
   var body: some Scene {
     WindowGroup {
       switch phone {
-      case .success(let model): RootView(phone: model).onOpenURL { link in open(link, in: model) }
+      case .success(let model):
+        RootView(phone: model)
+          .onOpenURL { link in ask(about: link, model) }
+          .onChange(of: model.offeredLink) { _, link in if link == nil { isAsking = false } }
+          .sheet(isPresented: $isAsking) { NavigationStack { PairView(phone: model) } }
       case .failure(let error): Text("\(error)").padding()
       }
     }
     .onChange(of: scenePhase) { _, phase in note(phase) }
   }
 
-  /// The camera of the phone opens the link of the code by itself.
-  private func open(_ link: URL, in model: PhoneModel) {
-    Task { await model.pair(link.absoluteString, name: UIDevice.current.name) }
+  /// The camera opens the link of the code, but any page can open one as well: a person's tap pairs.
+  private func ask(about link: URL, _ model: PhoneModel) {
+    model.offer(link.absoluteString)
+    isAsking = true
   }
 
   private func note(_ phase: ScenePhase) {

@@ -29,6 +29,9 @@ public final class PhoneModel {
   public private(set) var launches: [Row] = []
   public private(set) var isRunning = false
 
+  /// A link that was opened from outside the app and waits for a person's word; nil = none.
+  public private(set) var offeredLink: String?
+
   private let home: Home
   private let probe: any DeviceProbe
   private let onStuck: @Sendable () -> Void
@@ -44,11 +47,20 @@ public final class PhoneModel {
     status = hostID == nil ? "Not paired" : "Ready"
   }
 
-  /// Pair with the host of a link, scanned or typed.
+  /// Show a link that was opened. Any page or message can open one, so nothing is sent before a person says so.
+  public func offer(_ link: String) { offeredLink = link }
+
+  /// What the button says: the address that would be asked; only "Pair" when the text is no link.
+  public static func pairLabel(_ link: String) -> String {
+    guard let link = try? PairingLink(parsing: link) else { return "Pair" }
+    return "Pair with \(HostAddress(host: link.host, port: link.port))"
+  }
+
+  /// Pair with the host of a link, scanned or typed, on a person's word.
   public func pair(_ link: String, name: String) async {
     do {
       hostID = try await home.pair(with: try PairingLink(parsing: link), name: name).hostID
-      (status, fault) = ("Paired", nil)
+      (status, fault, offeredLink) = ("Paired", nil, nil)
     } catch {
       fault = "\(error)"
     }

@@ -116,6 +116,9 @@ extension View {
   public func onChange<V: Equatable>(of value: V, _ action: @escaping (V, V) -> Void) -> some View {
     SomeView()
   }
+  public func sheet<Content: View>(
+    isPresented: Binding<Bool>, onDismiss: (() -> Void)? = nil, @ViewBuilder content: @escaping () -> Content
+  ) -> some View { SomeView() }
   public func task(_ action: @escaping @Sendable @MainActor () async -> Void) -> some View { SomeView() }
 }
 

@@ -37,6 +37,32 @@ private final class Scratch: Sendable {
     #expect(model.hostID == nil && model.fault?.contains("pairing link") == true)
   }
 
+  @Test func anOpenedLinkWaitsForAPersonAndNamesItsHost() async throws {
+    let link = "phibench://pair?v=1&h=127.0.0.1&p=9&s=\(String(repeating: "a", count: 32))&id=host-1"
+    let model = try model()
+    model.offer(link)
+    #expect(model.offeredLink == link && model.hostID == nil && model.status == "Not paired")
+    #expect(model.fault == nil, "nobody was asked")
+    #expect(PhoneModel.pairLabel(link) == "Pair with 127.0.0.1:9")
+    #expect(PhoneModel.pairLabel("https://example.org") == "Pair")
+  }
+
+  @Test func aLinkThatDidNotPairIsStillOffered() async throws {
+    let model = try model()
+    model.offer("phibench://pair?v=2")
+    await model.pair("phibench://pair?v=2", name: "phone")
+    #expect(model.offeredLink == "phibench://pair?v=2" && model.fault != nil)
+  }
+
+  @Test func theAppPairsByATapOnly() throws {
+    let app = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../App").standardizedFileURL
+    let callers = try FileManager.default.contentsOfDirectory(atPath: app.path).filter {
+      try String(contentsOf: app.appendingPathComponent($0), encoding: .utf8).contains(".pair(")
+    }
+    #expect(callers == ["PairView.swift"])
+  }
+
   @Test func whatTheLastLifeLeftIsShown() async throws {
     let job = Job(
       launchID: "r/1", model: ModelRef(model: "m", format: "none", quant: "none"), engine: "echo",
