@@ -87,16 +87,20 @@ def _next(outcome: Outcome, cells: Sequence[CellResult], db: str) -> list[str]:
     if outcome.stop_reason == "cancelled":
         steps = [(f"phibench run --resume{_other_db(db)}", "go on where it stopped")]
     else:
-        steps = [
-            (f"phibench export csv comparison.csv{_other_db(db)}", "take it away"),
-            ("phibench suites show standard", "what a thorough run would take here"),
-        ]
+        with Reader.open(db) as reader:
+            run = reader.run(outcome.run_id)
+        steps = [(f"phibench export csv comparison.csv{_other_db(db)}", "take it away")]
+        if run.plan.get("device_id") is None:
+            steps.append(("phibench suites show standard", "what a thorough run would take here"))
         if 0 < max((c.n_launches for c in cells), default=0) < stats.MIN_N:
             typed = provenance.command_line()
+            if " --resume" in typed and run.command_line:  # suite and device were given when it began
+                typed = run.command_line
             if " --like" not in typed:  # which repeats its run and takes no other number of blocks
                 steps.insert(0, (_with_blocks(typed, 8, cells, db), "enough for intervals"))
         elif against_baseline(cells):
             steps.insert(0, (f"phibench compare{_other_db(db)}", "the verdicts, and what else differs"))
-        steps.insert(-2, (f"phibench dashboard{_other_db(db)}", "look at it in a browser"))
+        export_at = next(i for i, (command, _) in enumerate(steps) if command.startswith("phibench export"))
+        steps.insert(export_at, (f"phibench dashboard{_other_db(db)}", "look at it in a browser"))
     width = min(_LONGEST_ALIGNED, max(len(command) for command, _ in steps))
     return [f"{command:<{width}}    {purpose}" for command, purpose in steps]

@@ -44,7 +44,8 @@ def print_runs(screen: Console, runs: Sequence[RunRow], counts: Mapping[str, Lau
 
 def state(run: RunRow) -> str:
     """'all blocks done', or that it was cut or still runs."""
-    return run.stop_reason or f"not ended, {run.n_blocks_done} blocks whole"
+    blocks = "1 block" if run.n_blocks_done == 1 else f"{run.n_blocks_done} blocks"
+    return run.stop_reason or f"not ended, {blocks} whole"
 
 
 def print_run(screen: Console, run: RunRow, launches: Sequence[LaunchRow], cells: Sequence[CellResult]) -> None:

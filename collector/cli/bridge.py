@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from runners.bridging import PairedDevice
 
 _PORT = 8765
+_SHOWN_ID = 8
+"""Digits of an id in the table: `revoke` takes the beginning of one, and 32 break at 80 columns."""
 
 
 @click.group()
@@ -49,7 +51,11 @@ def serve(host: str, *, port: int, is_pairing: bool, db: str, is_quiet: bool, as
 @db_option
 @quiet_option
 def pair(*, db: str, is_quiet: bool) -> None:
-    """Show a code for a phone to scan, and wait until it has; the server has to run."""
+    """
+    Show a code for a phone to scan.
+
+    It waits until one has; the server has to run.
+    """
     from collector.cli._pairing import pair_by_code
     from collector.paths import bridge_folder, shown
     from runners.bridge.folder import running
@@ -86,7 +92,8 @@ def devices(*, db: str, as_json: bool) -> None:
         return
     table = plain_table("name", "device", "paired (UTC)", "last seen (UTC)", "state", "id")
     for row in rows:
-        table.add_row(*(row[key] or "—" for key in ("name", "device", "paired", "last_seen", "state", "id")))
+        cells = {**row, "id": row["id"][:_SHOWN_ID]}
+        table.add_row(*(cells[key] or "—" for key in ("name", "device", "paired", "last_seen", "state", "id")))
     console().print(table)
 
 

@@ -208,10 +208,10 @@ class _Watch:
         name = self.remote.device.name
         if self.cancelled_at_s is not None:
             self._tell("stop", f"waiting: {name} was told to stop")
-        elif not self._is_taken(look) and self.remote.clock() - self.sign_of_life_s >= TAKEN_WITHIN_S:
-            if not self.remote.is_bridge_up():
+        elif self.remote.clock() - self.sign_of_life_s >= TAKEN_WITHIN_S:
+            if not self.remote.is_bridge_up():  # also in the launch: its end could not come in
                 self._tell("bridge", "waiting: the bridge does not run; start it again: phibench bridge serve")
-            else:
+            elif not self._is_taken(look):
                 seen = _seen(look.device_seen_at_utc)
                 self._tell("take", f"waiting for {name} to take the launch ({seen}); is its app open?")
 

@@ -101,7 +101,10 @@ def test_a_phone_is_paired_listed_and_revoked(tmp_path: Path, served: tuple[Proc
     assert phone.poll().status == 204
     (row,) = devices(tmp_path)
     assert (row["name"], row["id"], row["state"]) == ("iPhone", phone.device_id, "paired")
-    assert "iPhone" in run(tmp_path, "devices").stdout
+    header, line = run(tmp_path, "devices").stdout.splitlines()  # each device in one line of a usual terminal
+    assert line.startswith("iPhone")
+    assert line.split()[-1] == phone.device_id[:8]
+    assert len(header.rstrip()) <= 80
     assert run(tmp_path, "revoke", "iPhone").stdout == "iPhone is revoked\n"
     assert phone.poll().code == "revoked"
     assert devices(tmp_path)[0]["state"] == "revoked"

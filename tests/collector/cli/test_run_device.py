@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -90,7 +92,10 @@ def test_a_run_that_was_cut_goes_on_on_its_phone(store: Store, tmp_path: Path) -
             words = ("run", "--device", "My iPhone", *TWO_ARMS, "--blocks", "2")
             phibench(*words, cwd=tmp_path, code=130)
         with BusyPhone(phone, at_pace):
-            phibench("run", "--resume", cwd=tmp_path)
+            resumed = phibench("run", "--resume", cwd=tmp_path).stdout
+    (step,) = re.findall(r"next +phibench (.+?) +enough for intervals", resumed)
+    assert step == shlex.join(("run", "--device", "My iPhone", *TWO_ARMS, "--blocks", "8"))
+    assert "here" not in resumed.partition("next ")[2]  # what a suite would take on this computer is not asked
     with Reader.open(str(tmp_path / "p.db")) as reader:
         launches = reader.launches(reader.resolve_run("last"))
         assert [(one.block, one.is_orphaned) for one in launches] == [
@@ -108,13 +113,16 @@ def test_a_run_on_a_phone_is_repeated_there(store: Store, tmp_path: Path) -> Non
 
 def test_a_failed_launch_of_a_phone_shows_its_reason(store: Store, tmp_path: Path) -> None:
     def fails(phone: Phone, leased: LeasedJob) -> None:
-        failure = {"kind": "out_of_memory", "message": "the system ended the app", "suspected": True, "phase": "load"}
+        failure = {"kind": "out_of_memory", "message": "the system\x1b[2J ended the app"}
+        failure |= {"suspected": True, "phase": "load"}
         phone.measure(leased, failure=failure)
 
     with serving(tmp_path), BusyPhone(Phone(store), fails):
         out = phibench("run", "--device", "My iPhone", "--blocks", "1", cwd=tmp_path, code=1).stdout
-    assert "out_of_memory" in out
-    assert "out_of_memory" in phibench("show", "last", cwd=tmp_path).stdout
+    assert "out_of_memory: the system[2J ended the app" in out
+    shown = phibench("show", "last", cwd=tmp_path).stdout
+    assert "out_of_memory" in shown
+    assert "\x1b" not in out + shown
 
 
 def test_models_that_the_phone_lacks_are_named(store: Store, tmp_path: Path) -> None:

@@ -182,6 +182,18 @@ def test_without_a_bridge_the_remedy_is_to_start_it(world: World) -> None:
     assert world.hints == ["waiting: the bridge does not run; start it again: phibench bridge serve"]
 
 
+def test_a_bridge_that_ends_in_the_middle_of_a_launch_is_said(world: World) -> None:
+    job, world.after_steps_s = world.job(timeout_s=60.0), 10.0
+    events = phone_events(job)
+
+    def ends() -> None:
+        world.is_bridge_up = False
+
+    world.steps = [world.take, world.send(events[:5]), ends]
+    assert list(world.launch(job))[-1].data["kind"] == "device_lost"
+    assert world.hints == ["waiting: the bridge does not run; start it again: phibench bridge serve"]
+
+
 def test_ctrl_c_ends_a_waiting_launch_at_once(world: World, db: str) -> None:
     job = world.job()
     world.steps = [world.cancel.set]
