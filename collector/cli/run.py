@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from collector.cli._common import (
     Duration,
@@ -73,6 +74,8 @@ def run(
 
     _asked.check_together(asked, has_suite=suite_name != "quick", is_resumed=resume, like=like)
     screen = console(is_stderr=as_json, is_quiet=is_quiet)
+    source = click.get_current_context().get_parameter_source("suite_name")
+    is_suite_given = source is not ParameterSource.DEFAULT
     wanted = _asked.adjusted(suite.load(suite_name), asked)
     is_elsewhere = asked["device_ref"] is not None or (resume and _planned.is_cut_elsewhere(db))
     specs = () if like or is_elsewhere else _asked.specs(wanted, asked)
@@ -82,7 +85,7 @@ def run(
         found = _planned.find_resumption(db, screen) if resume else None
         if resume and found is None:
             warn("there is nothing to resume; starting the run")
-        if found and (suite_name != found[0].suite or _asked.is_any_given(asked)):
+        if found and ((is_suite_given and suite_name != found[0].suite) or _asked.is_any_given(asked)):
             warn(f"going on with run {found[1].run_id} as it was planned; the suite and the options given are not used")
         resumption = None
         if found:

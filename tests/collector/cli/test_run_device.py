@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_a_suite_of_two_arms_on_a_phone_is_compared_exported_and_shown(store: St
 
 def test_a_run_that_was_cut_goes_on_on_its_phone(store: Store, tmp_path: Path) -> None:
     phone = Phone(store, hello=simulated())
+    quick = files("collector") / "suites" / "quick.toml"
+    (tmp_path / "mine.toml").write_text(quick.read_text())
 
     def breaks(phone: Phone, leased: LeasedJob) -> None:
         if leased.job.launch_id.endswith("/3"):
@@ -89,12 +92,14 @@ def test_a_run_that_was_cut_goes_on_on_its_phone(store: Store, tmp_path: Path) -
 
     with serving(tmp_path):
         with BusyPhone(phone, breaks):
-            words = ("run", "--device", "My iPhone", *TWO_ARMS, "--blocks", "2")
+            words = ("run", "mine.toml", "--device", "My iPhone", *TWO_ARMS, "--blocks", "2")
             phibench(*words, cwd=tmp_path, code=130)
         with BusyPhone(phone, at_pace):
-            resumed = phibench("run", "--resume", cwd=tmp_path).stdout
+            found = phibench("run", "--resume", cwd=tmp_path)
+    resumed = found.stdout
+    assert "are not used" not in found.stdout + found.stderr  # none was given
     (step,) = re.findall(r"next +phibench (.+?) +enough for intervals", resumed)
-    assert step == shlex.join(("run", "--device", "My iPhone", *TWO_ARMS, "--blocks", "8"))
+    assert step == shlex.join(("run", "mine.toml", "--device", "My iPhone", *TWO_ARMS, "--blocks", "8"))
     assert "here" not in resumed.partition("next ")[2]  # what a suite would take on this computer is not asked
     with Reader.open(str(tmp_path / "p.db")) as reader:
         launches = reader.launches(reader.resolve_run("last"))
