@@ -17,6 +17,7 @@ from runners.bridge.folder import BridgeBusy, Running
 from runners.bridge.serve import READABLE, Address, serve
 from runners.bridge.server import Around
 from runners.bridging import PairedDevice
+from runners.texts import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Speaker:
     def line(self, text: str) -> None:
         """One line of what happens; nothing where only results are wanted."""
         if not self.is_quiet:
-            click.echo(text, err=self.as_json)
+            click.echo(printable(text), err=self.as_json)
 
     def begin(self, data: dict[str, Any], text: Sequence[str]) -> None:
         """Where the server answers: the one thing that is always said."""

@@ -20,6 +20,7 @@ from collector.forecast import Forecast
 from collector.schedule import Measured, widest
 from collector.suite import Arm, Plan
 from runners.contract import Event, EventType, Job, Loaded, Trace
+from runners.texts import printable
 from runners.wire import from_wire
 
 _PHASES = {"load": "loading", "warmup": "warming up", "iteration": "generating", "gate": "waiting until quiet"}
@@ -106,7 +107,7 @@ class LiveRun:
     def hint(self, sentence: str) -> None:
         """What a phone or the bridge keeps us waiting for; a line of its own where no live line is drawn."""
         if self._live is None:
-            self._print(Text(sentence))
+            self._print(Text(printable(sentence)))
         self._draw(sentence)
 
     def block_ended(self, n_blocks_done: int, measured: Iterable[Measured]) -> None:
@@ -133,7 +134,7 @@ class LiveRun:
 
     def _failed(self, data: Mapping[str, str]) -> str:
         remedy = f"\n  Try: {data['remedy']}" if data.get("remedy") else ""
-        return f"{data['kind']}: {data['message']}{remedy}"
+        return printable(f"{data['kind']}: {data['message']}{remedy}", is_one_line=False)
 
     def _draw(self, doing: str) -> None:
         if self._live is None:
@@ -141,7 +142,7 @@ class LiveRun:
         table = Table.grid(padding=(0, 1))
         left = self._remaining_s()
         rest = f"· {numbers.duration(left)} left" if left is not None else ""
-        table.add_row(Spinner("line"), Text(f"{self._where}  {doing} {rest}"))
+        table.add_row(Spinner("line"), Text(printable(f"{self._where}  {doing} {rest}")))
         self._live.update(table)
 
     def _remaining_s(self) -> float | None:

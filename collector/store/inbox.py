@@ -18,6 +18,7 @@ from collector import schema
 from collector.store import ends, rows
 from collector.store.conclusion import conclude
 from runners.contract import DeviceSnapshot, EngineFacts, Event, EventType, Phase, Workload
+from runners.texts import printable
 from runners.wire import from_wire, to_wire
 
 Key = tuple[str, int]
@@ -189,11 +190,11 @@ def _facts(connection: Connection, events: Iterable[Event], now_utc: str, ordere
     for event in events:
         if event.type is EventType.HELLO:
             facts |= {
-                "environment_key": _environment_key(connection, event.data),
+                "environment_key": _environment_key(connection, printable(event.data)),
                 "started_at_utc": _begun_at(event.data.get("started_at_utc"), now_utc, ordered_at_utc),
             }
         elif event.type is EventType.LOADED:
-            data = event.data
+            data = printable(event.data, is_one_line=False)
             facts |= {
                 "backend": data.get("backend"),
                 "n_threads": data.get("n_threads"),

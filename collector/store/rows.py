@@ -9,6 +9,7 @@ from typing import Any
 from collector import metrics
 from collector.packing import pack_times
 from runners.contract import Event, EventType, Job, ModelRef, Trace, Workload, check_data
+from runners.texts import printable
 from runners.wire import WireError, canonical, from_wire, to_wire
 
 Row = dict[str, Any]
@@ -112,7 +113,7 @@ def sample_row(event: Event, launch_key: int, workload: Workload, n_threads: int
         "n_cached_tokens": trace.n_cached_tokens,
         "n_generated_tokens": n_generated if workload.n_generated_tokens else 0,
         "granularity": str(trace.granularity),
-        "finish_reason": trace.finish_reason,
+        "finish_reason": printable(trace.finish_reason),
         "token_hash": _hash_bytes(trace.token_hash),
         "cpu_time_ns": trace.cpu_time_ns,
         **metrics.derive(trace, workload, n_threads),
@@ -156,8 +157,8 @@ def check(event: Event) -> None:
 
 
 def cut(text: str | None) -> str | None:
-    """A text for people, no longer than a database row should be."""
-    return None if text is None else text[:_MAX_TEXT]
+    """A text for people, fit to be shown and no longer than a database row should be."""
+    return None if text is None else printable(text[:_MAX_TEXT], is_one_line=False)
 
 
 def _hash_bytes(token_hash: str | None) -> bytes | None:

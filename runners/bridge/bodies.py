@@ -7,6 +7,7 @@ from runners.bridge.replies import Refused
 from runners.bridge.signing import IDENTIFIER
 from runners.bridging import HOST_BOOT, PhoneHello, Post
 from runners.contract import Event, EventType, check_data
+from runners.texts import printable
 from runners.wire import WireError, from_wire
 
 T = TypeVar("T")
@@ -40,15 +41,22 @@ def record(cls: type[T], body: bytes, where: str) -> T:
     Raises:
         Refused: the message names the field.
     """
+    return _record(cls, read_object(body), where)
+
+
+def _record(cls: type[T], found: dict[str, Any], where: str) -> T:
     try:
-        return from_wire(cls, read_object(body), where)
+        return from_wire(cls, found, where)
     except WireError as exc:
         raise Refused(422, "bad_value", str(exc)) from None
 
 
 def hello(body: bytes) -> PhoneHello:
-    """What a phone says of itself."""
-    found = record(PhoneHello, body, "hello")
+    """What a phone says of itself, its texts fit to be shown; where its models lie is its own affair."""
+    raw = printable(read_object(body))
+    if isinstance(raw.get("models"), list):
+        raw["models"] = [_without_path(model) for model in raw["models"]]
+    found = _record(PhoneHello, raw, "hello")
     if not IDENTIFIER.match(found.boot) or found.boot == HOST_BOOT:
         raise Refused(422, "bad_value", "hello.boot is 1 to 64 letters, digits, points, hyphens and underscores")
     for name in ("runtimes", "models", "unfinished", "entitlements"):
@@ -81,7 +89,11 @@ def release(body: bytes) -> tuple[str, str]:
     reason = found.get("reason", "")
     if not isinstance(reason, str):
         raise Refused(422, "bad_value", "reason is a text")
-    return _identifier(found, "lease_id"), reason[:_LONGEST_REASON]
+    return _identifier(found, "lease_id"), printable(reason[:_LONGEST_REASON])
+
+
+def _without_path(model: Any) -> Any:
+    return {name: value for name, value in model.items() if name != "path"} if isinstance(model, dict) else model
 
 
 def _identifier(found: dict[str, Any], name: str) -> str:

@@ -136,6 +136,22 @@ def test_the_same_place_with_other_content_is_a_conflict_and_the_first_stays(db:
         assert list(reader.events("run1/1")) == events
 
 
+def test_what_a_phone_says_is_kept_as_sent_and_shown_without_controls(db: str, phone: Phone, put: Put) -> None:
+    device = replace(PHONE, name="iPhone\x1b[2J 14", fingerprint="cafe9")
+    failure = {"kind": "crashed", "message": "\x1b]0;x\x07first\nsecond\u009b1m", "remedy": "a\rb"}
+    events = phone_events(put(1), device=device, failure=failure)
+    answer = phone.post("run1/1", events)
+    assert isinstance(answer, Taken)
+    assert answer.seal_fault is None
+    with Reader.open(db) as reader:
+        assert list(reader.events("run1/1")) == events
+        launch = reader.launch("run1/1").launch
+    assert launch.failure_message == "]0;xfirst\nsecond1m"
+    assert launch.failure_remedy == "ab"
+    with sqlite3.connect(db) as connection:
+        assert connection.execute("SELECT name FROM device WHERE fingerprint = 'cafe9'").fetchone() == ("iPhone[2J 14",)
+
+
 def test_conflicts_of_a_launch_do_not_pile_up(db: str, phone: Phone, put: Put) -> None:
     events = phone_events(put(1))
     phone.post("run1/1", events)

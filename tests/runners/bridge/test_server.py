@@ -127,6 +127,26 @@ def test_a_lost_reply_loses_no_job(served: Served) -> None:
     assert phone.poll().body["jobs"][0]["job"]["launch_id"] == "r1/0"
 
 
+def test_what_a_phone_says_commands_no_terminal_and_names_no_path(served: Served) -> None:
+    phone = served.phone()
+    said = hello(
+        models=[{"model": "m\x1b[2J", "format": "mlc", "quant": "q", "path": "/var/mobile/secret"}],
+        runtimes=[{"engine": "mlc\n\u009b1m", "options": ["a\x07"]}], app_version="1\x1b]0;x\x07\u202e",
+    )  # fmt: skip
+    said["device"]["name"] = "Zoë\r\x1b[1A📱"
+    assert phone.send("POST", "/v1/hello", said).status == 200
+    kept = served.store.devices[phone.device_id].hello
+    assert kept is not None
+    assert kept.device.name == "Zoë [1A📱"
+    assert (kept.models[0].model, kept.models[0].path) == ("m[2J", None)
+    assert (kept.runtimes[0].engine, kept.runtimes[0].options, kept.app_version) == ("mlc 1m", ("a",), "1]0;x")
+    served.store.queue(phone.device_id, job())
+    lease = phone.poll().body["jobs"][0]["lease"]["id"]
+    body = {"lease_id": lease, "reason": "too hot\n\x1b[2Jthe bridge has ended"}
+    assert phone.send("POST", "/v1/jobs/r1/0/release", body).status == 200
+    assert served.lines[-1].endswith("too hot [2Jthe bridge has ended")
+
+
 def test_hello_is_kept_and_says_what_to_do_with_each_journal(served: Served) -> None:
     phone = served.phone()
     served.store.queue(phone.device_id, job())
