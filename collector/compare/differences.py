@@ -8,8 +8,10 @@ goes without saying; two runs of one format that differ in digest were different
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from collector import numbers
 from collector.compare.records import Difference, Side
 from collector.queries import CellResult
+from runners.contract import ModelShape
 
 UNKNOWN = "unknown"
 SUBJECTS = ("model", "quant", "engine", "python")
@@ -93,7 +95,7 @@ _MACHINE: _Getters = (
 )
 _ARTIFACT: _Getters = (
     ("format", lambda arm: arm.format),
-    ("shape", lambda arm: arm.shape),
+    ("shape", lambda arm: None if arm.shape is None else _shape(arm.shape)),
     ("tensor bytes", lambda arm: arm.tensor_bytes),
     ("file bytes", lambda arm: arm.n_bytes),
     ("digest", lambda arm: arm.digest),
@@ -103,6 +105,16 @@ _PROGRAM: _Getters = (
     ("Python version", lambda m: m.python_version),
     ("phibench version", lambda m: m.phibench_version),
 )
+
+
+def _shape(shape: ModelShape) -> str:
+    """All of it in words, so that two that differ anywhere read differently."""
+    tied = ", output tied to the embedding" if shape.is_tied else ""
+    return (
+        f"{shape.architecture}, {numbers.count(shape.n_layers, 'layer')} of width {shape.n_embd} and {shape.n_ff}, "
+        f"{numbers.count(shape.n_heads, 'head')} of {shape.head_dim} ({shape.n_kv_heads} for keys), "
+        f"vocabulary {shape.vocab_size}, context {shape.context_length}, {shape.n_params:,} parameters{tied}"
+    )
 
 
 def _both(getters: _Getters, first: Any, second: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -8,6 +8,7 @@ import pytest
 from compare_helpers import CHAT, DECODE, cell, side
 
 from collector.compare import Side, compare
+from runners.contract import ModelShape
 
 VALUES = {DECODE: [10.0] * 3}
 
@@ -37,6 +38,20 @@ def test_a_second_difference_is_told_and_then_all_are() -> None:
     assert found["tensor bytes"] == ("9", "11")
     named = told(ONE, other(arm=Q4_K_M | {"options": {"threads": 1}}, options_in_effect={"threads": 1}), "quant")
     assert named == {"option: threads": ("2", "1")}
+
+
+def test_two_shapes_are_told_in_words() -> None:
+    phi = ModelShape(
+        architecture="phi3", n_layers=32, n_embd=3072, n_ff=8192, n_heads=32, n_kv_heads=32, head_dim=96,
+        vocab_size=32064, context_length=4096, is_tied=False, n_params=3_821_079_552,
+    )  # fmt: skip
+    wider = replace(phi, n_ff=11008)
+    found = told(side(cell(VALUES, arm={"shape": phi})), other(arm={"shape": wider}))
+    words = (
+        "phi3, 32 layers of width 3072 and {}, 32 heads of 96 (32 for keys), vocabulary 32064, context 4096, "
+        "3,821,079,552 parameters"
+    )
+    assert found["shape"] == (words.format(8192), words.format(11008))
 
 
 def test_two_engines_differ_in_engine_format_and_quant_and_in_what_both_say() -> None:
