@@ -77,6 +77,24 @@ class Suite:
     timeout_s: float = 900.0
     gate: Gate | None = DEFAULT_GATE
 
+    def plan(self, arms: tuple["Arm", ...], *, seed: int, gate: Gate | None) -> "Plan":
+        """The plan of it whose arms and gate are known; without a number of blocks it runs until it is precise."""
+        is_fixed = self.n_blocks is not None
+        return Plan(
+            suite=self.name,
+            arms=arms,
+            workloads=self.workloads,
+            seed=seed,
+            n_blocks=self.max_blocks if self.n_blocks is None else self.n_blocks,
+            precision_frac=None if is_fixed else self.precision_frac,
+            budget_s=self.budget_s,
+            n_warmups=self.n_warmups,
+            n_iterations=self.n_iterations,
+            duration_s=self.duration_s,
+            timeout_s=self.timeout_s,
+            gate=gate,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:

@@ -74,23 +74,9 @@ def checked(arms: tuple[Arm, ...], suite: Suite) -> tuple[Arm, ...]:
 
 
 def of_suite(suite: Suite, arms: tuple[Arm, ...], *, seed: int) -> Plan:
-    """The plan of a suite whose arms are known; a suite without a number of blocks runs until it is precise enough."""
-    is_fixed = suite.n_blocks is not None
+    """The plan of a suite whose arms are known; nothing disturbs a simulator, so it passes no gate."""
     is_simulated = all(registry.load(arm.engine).is_simulated for arm in arms)
-    return Plan(
-        suite=suite.name,
-        arms=arms,
-        workloads=suite.workloads,
-        seed=seed,
-        n_blocks=suite.max_blocks if suite.n_blocks is None else suite.n_blocks,
-        precision_frac=None if is_fixed else suite.precision_frac,
-        budget_s=suite.budget_s,
-        n_warmups=suite.n_warmups,
-        n_iterations=suite.n_iterations,
-        duration_s=suite.duration_s,
-        timeout_s=suite.timeout_s,
-        gate=None if is_simulated else suite.gate,  # nothing disturbs a simulator
-    )
+    return suite.plan(arms, seed=seed, gate=None if is_simulated else suite.gate)
 
 
 def _told_apart(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:

@@ -57,23 +57,9 @@ def for_device(suite: Suite, device: PairedDevice, wanted: Wanted, *, seed: int)
             _check_cell(arm, workload)
     if suite.duration_s is not None and any(w.kind is WorkloadKind.KERNEL for w in suite.workloads):
         raise UsageError("a kernel workload has no burst and no sustained rate", "leave out the duration")
-    is_fixed = suite.n_blocks is not None
-    return Plan(
-        suite=suite.name,
-        arms=found,
-        workloads=suite.workloads,
-        seed=seed,
-        n_blocks=suite.max_blocks if suite.n_blocks is None else suite.n_blocks,
-        precision_frac=None if is_fixed else suite.precision_frac,
-        budget_s=suite.budget_s,
-        n_warmups=suite.n_warmups,
-        n_iterations=suite.n_iterations,
-        duration_s=suite.duration_s,
-        timeout_s=suite.timeout_s,
-        gate=gate_for_phone(suite.gate, is_simulated=all(shop.runtime(arm.engine).is_simulated for arm in found)),
-        replication_unit=ReplicationUnit.RELOAD,
-        device_id=device.device_id,
-    )
+    gate = gate_for_phone(suite.gate, is_simulated=all(shop.runtime(arm.engine).is_simulated for arm in found))
+    plan = suite.plan(found, seed=seed, gate=gate)
+    return replace(plan, replication_unit=ReplicationUnit.RELOAD, device_id=device.device_id)
 
 
 class _Shop:
