@@ -61,6 +61,24 @@ def size_of(path: Path) -> int:
 
 
 @contextmanager
+def room_for(path: Path, n_bytes: int) -> Iterator[None]:
+    """
+    A folder with room for what is written inside, free of what killed writers left; flushed when it is there.
+
+    Raises:
+        PhibenchError: too little room on the disk, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        check_room(path, n_bytes)
+        yield
+        sync_folder(path.parent)
+    except OSError as exc:
+        raise disk_error(exc, path) from exc
+
+
+@contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """A locked new file in the same folder, gone at the end unless it was renamed."""
     partial = _partial(path)

@@ -16,12 +16,9 @@ from collector.models import layout
 from collector.models.disk import (
     OnBytes,
     beside,
-    check_room,
-    disk_error,
     flushing,
     ignore,
-    sweep,
-    sync_folder,
+    room_for,
 )
 from collector.models.layout import Tensor
 from collector.models.recipe import Recipe
@@ -68,16 +65,9 @@ def write_recipe(path: Path, recipe: Recipe, on_progress: OnBytes | None = None)
         PhibenchError: too little room on the disk, or the folder cannot be written.
     """
     tensors = layout.tensors(recipe.shape, recipe.quant)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
-        check_room(path, sum(t.n_bytes for t in tensors))
-        with beside(path) as partial:
-            _write(partial, recipe, tensors, on_progress or ignore)
-            partial.replace(path)
-        sync_folder(path.parent)
-    except OSError as exc:
-        raise disk_error(exc, path) from exc
+    with room_for(path, sum(t.n_bytes for t in tensors)), beside(path) as partial:
+        _write(partial, recipe, tensors, on_progress or ignore)
+        partial.replace(path)
 
 
 def _write(path: Path, recipe: Recipe, tensors: tuple[Tensor, ...], on_progress: OnBytes) -> None:

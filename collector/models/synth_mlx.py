@@ -16,13 +16,11 @@ from typing import IO, Any
 from collector.models import mlx_config, mlx_layout
 from collector.models.disk import (
     OnBytes,
-    check_room,
-    disk_error,
     flushing,
     folder_beside,
     ignore,
     put_in_place,
-    sweep,
+    room_for,
     sync_folder,
 )
 from collector.models.mlx_layout import Tensor
@@ -77,17 +75,10 @@ def write_recipe(path: Path, recipe: Recipe, on_progress: OnBytes | None = None)
         PhibenchError: too little room on the disk, or the folder cannot be written.
     """
     tensors = mlx_layout.tensors(recipe.shape, recipe.quant)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
-        check_room(path, sum(t.n_bytes for t in tensors))
-        with folder_beside(path) as partial:
-            _write(partial, recipe, tensors, on_progress or ignore)
-            sync_folder(partial)
-            put_in_place(partial, path)
-        sync_folder(path.parent)
-    except OSError as exc:
-        raise disk_error(exc, path) from exc
+    with room_for(path, sum(t.n_bytes for t in tensors)), folder_beside(path) as partial:
+        _write(partial, recipe, tensors, on_progress or ignore)
+        sync_folder(partial)
+        put_in_place(partial, path)
 
 
 def shards(tensors: tuple[Tensor, ...], most_bytes: int | None = None) -> list[list[Tensor]]:
