@@ -14,6 +14,10 @@ let usage = """
 
 /// One command to its exit code. Nothing may be thrown out of here: that would end in a trap, not in a code.
 func phone(_ words: [String]) async -> Int32 {
+  if words.contains("--help") || words.contains("-h") {
+    Lines(isJSON: false).write(usage)
+    return 0
+  }
   do {
     let arguments = try Arguments(
       words, options: ["--home", "--name", "--idle-exit", "--take", "--reading", "--tokens"],
